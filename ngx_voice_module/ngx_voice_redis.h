@@ -1,0 +1,73 @@
+
+/*
+ * Asynchronous Redis client on hiredis in nginx's event loop: one connection
+ * a process, reopened with jittered backoff, a timer for each command.  Knows
+ * no HTTP.
+ */
+
+#ifndef NGX_VOICE_REDIS_H
+#define NGX_VOICE_REDIS_H
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <hiredis/async.h>
+
+
+typedef struct ngx_voice_redis_s          ngx_voice_redis_t;
+typedef struct ngx_voice_redis_command_s  ngx_voice_redis_command_t;
+
+
+typedef struct {
+    ngx_str_t   host;                  /* IP address or path of a socket */
+    in_port_t   port;                  /* 0: host is a path */
+    ngx_str_t   password;              /* empty: none */
+    ngx_msec_t  connect_timeout;
+    ngx_msec_t  command_timeout;
+    ngx_uint_t  queue;                 /* commands in flight, at most */
+} ngx_voice_redis_conf_t;
+
+
+/*
+ * Called exactly once for a command that was not cancelled; reply is NULL
+ * when the connection is down, was lost or the timer fired (a timeout closes
+ * the connection, so that a late reply never meets another command).  The
+ * reply is hiredis's and ends with the return.
+ */
+typedef void (*ngx_voice_redis_done_pt)(void *data, const redisReply *reply);
+
+
+typedef struct {
+    ngx_uint_t  connected;
+    ngx_uint_t  in_flight;
+    ngx_uint_t  connects;              /* counters since process start */
+    ngx_uint_t  failures;
+    ngx_uint_t  timeouts;
+    ngx_uint_t  rejected;
+} ngx_voice_redis_figures_t;
+
+
+/* NULL: out of memory.  conf lives as long. */
+ngx_voice_redis_t *ngx_voice_redis_create(ngx_voice_redis_conf_t *conf,
+    ngx_pool_t *pool, ngx_log_t *log);
+void ngx_voice_redis_destroy(ngx_voice_redis_t *redis);
+
+/*
+ * Sends a command of argc binary-safe arguments.  done may be NULL: nobody
+ * waits.  Returns a handle, valid until done is called; NULL if there is no
+ * connection, too much is in flight or memory is out (done is not called).
+ * The callback never runs inside this call.
+ */
+ngx_voice_redis_command_t *ngx_voice_redis_send(ngx_voice_redis_t *redis,
+    ngx_uint_t argc, const ngx_str_t *argv, ngx_voice_redis_done_pt done,
+    void *data);
+
+/* The caller does not want the reply any more: done will not be called. */
+void ngx_voice_redis_cancel(ngx_voice_redis_command_t *command);
+
+void ngx_voice_redis_figures(const ngx_voice_redis_t *redis,
+    ngx_voice_redis_figures_t *figures);
+
+
+#endif /* NGX_VOICE_REDIS_H */

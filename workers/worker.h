@@ -1,0 +1,72 @@
+
+/*
+ * What a job sees: the job itself, the context it runs in, and how it ends.
+ */
+
+#ifndef WORKER_H
+#define WORKER_H
+
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "../lib/voice_base.h"
+
+
+typedef struct worker_settings_s  worker_settings_t;   /* worker_settings.h */
+
+
+/* One claimed job. */
+typedef struct {
+    char      id[40];
+    char      tenant_id[40];
+    char      kind[40];
+    char      trace_id[64];
+    int       attempt;                 /* from 1 */
+    int64_t   token;                   /* fencing token of this claim */
+    int       soft_seconds;            /* the job should end by itself */
+    int       hard_seconds;            /* the supervisor kills the child */
+    int64_t   deadline_ms;             /* soft limit on CLOCK_MONOTONIC */
+    json_t   *args;                    /* the job row's args; the loop's */
+    json_t   *input;                   /* what work.start_<kind> gave, NULL
+                                          without one; the loop's */
+} worker_job_t;
+
+
+typedef enum {
+    JOB_DONE = 0,                      /* result goes to work.finish_<kind> */
+    JOB_RETRY,                         /* passing fault: try again later */
+    JOB_DEAD                           /* will never work: no more attempts */
+} job_outcome_e;
+
+
+/* How a job ended; result and error are the loop's to release. */
+typedef struct {
+    job_outcome_e  outcome;
+    json_t        *result;             /* for JOB_DONE */
+    char           error[256];         /* for the others: a sentence, no
+                                          secret, no transcript */
+    int            retry_after;        /* seconds, 0: the kind's backoff */
+} job_result_t;
+
+
+/*
+ * Runs a job to its end inside a child.  May block, never past
+ * job->deadline_ms.
+ */
+typedef void (*job_run_pt)(const worker_settings_t *settings,
+    const worker_job_t *job, job_result_t *result);
+
+
+/* A row of the table in worker_jobs.c; compared with work.kinds() at start. */
+typedef struct {
+    const char  *kind;
+    job_run_pt   run;
+    const char  *start_sql;            /* "select work.start_<kind>($1,$2)",
+                                          NULL: none */
+    const char  *finish_sql;           /* "select * from
+                                          work.finish_<kind>($1,$2,$3)" */
+} worker_job_kind_t;
+
+
+#endif /* WORKER_H */
