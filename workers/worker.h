@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "../lib/voice_base.h"
+#include "worker_arena.h"
 
 
 typedef struct worker_settings_s  worker_settings_t;   /* worker_settings.h */
@@ -30,6 +31,7 @@ typedef struct {
     json_t   *args;                    /* the job row's args; the loop's */
     json_t   *input;                   /* what work.start_<kind> gave, NULL
                                           without one; the loop's */
+    worker_arena_t  *arena;            /* released after the job's end */
 } worker_job_t;
 
 

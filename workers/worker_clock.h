@@ -1,0 +1,38 @@
+
+/*
+ * The two clocks of the pool, in milliseconds.
+ */
+
+#ifndef WORKER_CLOCK_H
+#define WORKER_CLOCK_H
+
+
+#include <stdint.h>
+#include <time.h>
+
+
+/* For durations and deadlines: CLOCK_MONOTONIC. */
+static inline int64_t
+worker_now_ms(void)
+{
+    struct timespec  now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+
+    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+
+/* For time stamps: milliseconds since 1970 UTC. */
+static inline int64_t
+worker_wall_ms(void)
+{
+    struct timespec  now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+
+    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+
+#endif /* WORKER_CLOCK_H */
