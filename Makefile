@@ -1,0 +1,171 @@
+# Voicegate: what can be made.
+#
+#   make run         build, start a private stack, speak the demo, show it
+#   make test        every test at everyday size, one prove run
+#   make check       style, static analysis, then the tests
+#   make help        the rest
+
+SHELL := /bin/bash
+BUILD ?= build
+CC ?= gcc
+SANITIZE ?=
+PREFIX ?= /usr
+DESTDIR ?=
+B ?=
+
+# One flavour of build a directory: build, build-asan, build-clang.
+VARIANT = BUILD=$(BUILD) CC=$(CC) SANITIZE=$(SANITIZE)
+
+CFLAGS_ALL = -std=gnu11 -O2 -g -Wall -Wextra -Werror -Ilib -It/unit \
+	-MMD -MP $(if $(SANITIZE),-O1 -fsanitize=address$(comma)undefined \
+	-fno-omit-frame-pointer -fno-sanitize-recover=undefined)
+comma := ,
+LIBS = -ljansson -lcrypto -lpcre2-8 -lunistring -lstemmer -lm
+
+LIB_OBJECTS = $(patsubst lib/%.c,$(BUILD)/lib/%.o,$(wildcard lib/*.c))
+UNITS = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/*.c))
+TOOLS = $(patsubst t/tools/%.c,$(BUILD)/tools/%,$(wildcard t/tools/*.c))
+FUZZERS = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/*.c))
+
+PROVE = prove -j2 -It/lib
+
+.PHONY: all module workers unit docs deps deps-test deps-check run demo stop reload \
+	test test-long prove style analyse lint check check-asan check-clang \
+	fuzz bench install clean help
+
+all: module workers unit docs
+
+help:
+	@sed -n 's/^#\( .*\)/\1/p;/^$$/q' Makefile
+	@printf '%s\n' \
+	'    make stop        stop the private stack; data stay' \
+	'    make demo        speak the demo anew' \
+	'    make reload      take a changed contract, configuration, SQL' \
+	'    make test-long   the tests at full size' \
+	'    make check-asan  the tests under ASan and UBSan' \
+	'    make check-clang build with clang, warnings are errors' \
+	'    make fuzz        each fuzz target for FUZZ_SECONDS (30)' \
+	'    make bench B=x   one benchmark; without B, their names' \
+	'    make install DESTDIR=  programs, configuration, systemd units'
+
+# --- build ----------------------------------------------------------------
+
+module:
+	@$(MAKE) --no-print-directory -f ngx_voice_module/module.mk $(VARIANT)
+
+workers:
+	@$(MAKE) --no-print-directory -f workers/workers.mk $(VARIANT)
+
+unit: $(UNITS) $(TOOLS)
+
+$(BUILD)/lib/%.o: lib/%.c
+	@mkdir -p $(@D)
+	@echo "  CC $<"
+	@$(CC) $(CFLAGS_ALL) -c -o $@ $<
+
+$(BUILD)/libvoice.a: $(LIB_OBJECTS)
+	@rm -f $@
+	@ar rcs $@ $^
+
+$(BUILD)/unit/%: t/unit/%.c $(BUILD)/libvoice.a
+	@mkdir -p $(@D)
+	@echo "  CC $<"
+	@$(CC) $(CFLAGS_ALL) -o $@ $< $(BUILD)/libvoice.a $(LIBS)
+
+$(BUILD)/tools/%: t/tools/%.c $(BUILD)/libvoice.a
+	@mkdir -p $(@D)
+	@echo "  CC $<"
+	@$(CC) $(CFLAGS_ALL) -o $@ $< $(BUILD)/libvoice.a $(LIBS)
+
+$(BUILD)/fuzz/%: t/fuzz/%.c $(wildcard lib/*.c)
+	@mkdir -p $(@D)
+	@echo "  CC $<"
+	@clang -std=gnu11 -O1 -g -Wall -Wextra -Werror -Ilib -It/unit \
+		-fsanitize=fuzzer,address,undefined \
+		-fno-sanitize-recover=undefined -o $@ $^ $(LIBS)
+
+docs:
+	@bin/build-docs $(BUILD)
+
+-include $(LIB_OBJECTS:.o=.d) $(addsuffix .d,$(UNITS) $(TOOLS))
+
+# --- run ------------------------------------------------------------------
+
+deps:
+	@bin/deps run
+
+deps-test:
+	@bin/deps test
+
+deps-check:
+	@bin/deps check
+
+run: deps
+	@$(MAKE) --no-print-directory all
+	@bin/demo
+
+demo:
+	@bin/demo --again
+
+stop:
+	@bin/stack stop
+
+reload: all
+	@bin/stack reload
+
+# --- test -----------------------------------------------------------------
+
+test: deps-test
+	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory prove
+
+test-long: export VOICE_TEST_LONG = 1
+test-long: test
+
+prove:
+	@VOICE_BUILD=$(BUILD) VOICE_SANITIZE=$(SANITIZE) \
+		$(PROVE) $(or $(T),$(UNITS) t)
+
+style:
+	@.ci/style
+
+analyse:
+	@.ci/analyse
+
+lint:
+	@bin/lint-contract
+
+check: deps-check
+	@$(MAKE) --no-print-directory style lint check-clang all analyse
+	@$(MAKE) --no-print-directory prove
+
+check-clang:
+	@$(MAKE) --no-print-directory BUILD=build-clang CC=clang \
+		module workers unit
+
+check-asan:
+	@$(MAKE) --no-print-directory BUILD=build-asan SANITIZE=1 \
+		module workers unit docs
+	@$(MAKE) --no-print-directory BUILD=build-asan SANITIZE=1 prove
+
+FUZZ_SECONDS ?= 30
+
+fuzz: $(FUZZERS)
+	@for f in $(FUZZERS); do \
+		corpus=t/fuzz/corpus/$${f##*/}; mkdir -p $(BUILD)/corpus/$${f##*/}; \
+		[ -d $$corpus ] || corpus=; \
+		echo "  FUZZ $${f##*/}"; \
+		$$f -max_total_time=$(FUZZ_SECONDS) -timeout=5 -verbosity=0 \
+			$(BUILD)/corpus/$${f##*/} $$corpus || exit 1; \
+	done
+
+bench:
+	@bench/run $(B)
+
+# --- install --------------------------------------------------------------
+
+install: all
+	@bin/install-files "$(DESTDIR)" "$(PREFIX)" "$(BUILD)"
+
+clean:
+	rm -rf build build-asan build-clang
