@@ -1,0 +1,114 @@
+-- Jobs as the rules of a tenant see them.
+
+-- Adds a job of the current tenant.  subject is what cancel_jobs() finds it
+-- by; smaller priorities come sooner.  Wake the kind's queue: core.wake().
+create or replace function core.add_job(
+    p_kind text, p_args jsonb, p_subject uuid default null,
+    p_priority int default 100, p_run_at timestamptz default now())
+returns uuid
+language plpgsql volatile set search_path = core, pg_temp
+as $$
+declare
+    v_id     uuid := core.uuid_v7();
+    v_queue  text;
+begin
+    select k.queue into strict v_queue
+      from core.job_kind k where k.kind = p_kind;
+
+    -- the edge or the worker sends the entry for what is due at once
+    insert into core.job (id, tenant_id, kind, queue, subject_id, priority,
+                          run_at, sent_at, trace_id, args)
+    values (v_id, core.tenant(), p_kind, v_queue, p_subject, p_priority,
+            p_run_at, case when p_run_at <= now() then now() end,
+            core.request_id(), p_args);
+
+    return v_id;
+end
+$$;
+
+-- The queues of kinds, for the column wake: one entry a job, so a queue
+-- stands as often as p_jobs says.
+create or replace function core.wake(p_kind text, p_jobs int default 1)
+returns text[]
+language sql stable set search_path = core, pg_temp
+as $$
+    select array_agg(k.queue)
+      from core.job_kind k, generate_series(1, least(p_jobs, 100))
+     where k.kind = p_kind
+$$;
+
+-- Cancels what is queued or running for a subject; a running child is told
+-- by work.beat.  Locks all of them first: lock jobs before the rows that
+-- their triggers touch.
+create or replace function core.cancel_jobs(p_subject uuid) returns int
+language plpgsql volatile set search_path = core, pg_temp
+as $$
+declare
+    v_jobs   uuid[];
+    v_count  int;
+begin
+    v_jobs := array(select j.id from core.job j
+                     where j.tenant_id = core.tenant()
+                       and j.subject_id = p_subject
+                       and j.state in ('queued', 'running')
+                     order by j.id for update);
+
+    update core.job j
+       set state = 'cancelled', ended_at = now(), lease_until = null
+     where j.id = any (v_jobs);
+
+    get diagnostics v_count = row_count;
+    return v_count;
+end
+$$;
+
+set local role voice_work;
+
+-- Locks a running job for its holder and puts the transaction under its
+-- tenant.  A row of nulls when the token is stale.
+create or replace function core.hold_job(p_job uuid, p_token bigint)
+returns core.job
+language plpgsql volatile security definer set search_path = core, pg_temp
+as $$
+declare
+    j  core.job;
+begin
+    select * into j from core.job l
+     where l.id = p_job and l.token = p_token and l.state = 'running'
+       for update;
+
+    if found then
+        perform core.use_tenant(j.tenant_id, null, 'system', null,
+                                j.trace_id);
+    end if;
+
+    return j;
+end
+$$;
+
+-- The same for work.start_<kind>: raises INVALID_STATE when stale.
+create or replace function core.start_job(p_job uuid, p_token bigint)
+returns core.job
+language plpgsql volatile security definer set search_path = core, pg_temp
+as $$
+declare
+    j  core.job := core.hold_job(p_job, p_token);
+begin
+    if j.id is null then
+        perform core.fail('INVALID_STATE', 'The job is not held any more.');
+    end if;
+
+    return j;
+end
+$$;
+
+-- Ends a job that hold_job() gave.
+create or replace function core.end_job(p_job uuid) returns void
+language sql volatile security definer set search_path = core, pg_temp
+as $$
+    update core.job j
+       set state = 'done', ended_at = now(), lease_until = null, error = null
+     where j.id = p_job and j.state = 'running'
+$$;
+
+set local role voice_owner;
