@@ -1,0 +1,84 @@
+# The dynamic module, $(BUILD)/ngx_voice_module.so, run from the root:
+#
+#   make -f ngx_voice_module/module.mk [BUILD=dir] [CC=cc] [SANITIZE=1]
+#
+# nginx's configure runs once, for its generated headers and the module's
+# table; compiling is ours: real dependencies, our warnings, sanitizers.
+
+BUILD ?= build
+CC ?= cc
+SANITIZE ?=
+
+MODULE_NGINX ?= /usr/share/nginx/src
+MODULE_OUT := $(abspath $(BUILD))
+MODULE_GEN := $(MODULE_OUT)/nginx
+MODULE_OBJ := $(MODULE_OUT)/module
+
+MODULE_SRCS := $(sort $(wildcard ngx_voice_module/*.c lib/*.c))
+MODULE_OBJS := $(patsubst %.c,$(MODULE_OBJ)/%.o,$(MODULE_SRCS)) \
+	$(MODULE_OBJ)/ngx_voice_module_modules.o
+
+MODULE_INCS := -Ingx_voice_module -Ilib \
+	$(addprefix -isystem $(MODULE_NGINX)/src/,core event event/modules \
+	os/unix http http/modules http/v2) \
+	-isystem $(MODULE_GEN) -isystem $(shell pg_config --includedir)
+
+# nginx's callbacks have fixed parameters, used or not.
+MODULE_CFLAGS := -std=gnu11 -O2 -g -fPIC -Wall -Wextra -Werror \
+	-Wno-unused-parameter
+MODULE_LDFLAGS := -shared -Wl,-z,relro -Wl,-z,now \
+	-Wl,--version-script=ngx_voice_module/exports.map
+
+ifneq ($(SANITIZE),)
+MODULE_CFLAGS += -O1 -fno-omit-frame-pointer -fsanitize=address,undefined
+MODULE_LDFLAGS += -fsanitize=address,undefined
+ifneq ($(findstring clang,$(CC)),)
+MODULE_LDFLAGS += -shared-libsan
+endif
+endif
+
+MODULE_COMMAND := $(CC) $(MODULE_CFLAGS) $(MODULE_INCS) $(MODULE_LDFLAGS) \
+	$(MODULE_OBJS)
+
+.PHONY: ngx_voice_module
+ngx_voice_module: $(MODULE_OUT)/ngx_voice_module.so
+
+# Another compiler, flag or set of sources makes all of it anew.
+$(shell mkdir -p $(MODULE_OBJ) && \
+	{ test "$$(cat $(MODULE_OBJ)/command 2>/dev/null)" \
+	= '$(strip $(MODULE_COMMAND))' || \
+	echo '$(strip $(MODULE_COMMAND))' > $(MODULE_OBJ)/command; })
+
+$(MODULE_OUT)/ngx_voice_module.so: $(MODULE_OBJS) $(MODULE_OBJ)/command \
+		ngx_voice_module/exports.map ngx_voice_module/libs
+	@echo "  LINK $(notdir $@)"
+	@$(CC) $(MODULE_LDFLAGS) -o $@.new $(MODULE_OBJS) \
+		$$(cat ngx_voice_module/libs)
+	@mv $@.new $@
+
+$(MODULE_OBJ)/%.o: %.c $(MODULE_OBJ)/command $(MODULE_GEN)/ngx_auto_config.h
+	@mkdir -p $(@D)
+	@echo "  CC $<"
+	@$(CC) $(MODULE_CFLAGS) -MMD -MP $(MODULE_INCS) -c -o $@ $<
+
+$(MODULE_OBJ)/ngx_voice_module_modules.o: $(MODULE_GEN)/ngx_auto_config.h \
+		$(MODULE_OBJ)/command
+	@$(CC) $(MODULE_CFLAGS) -MMD -MP $(MODULE_INCS) -c -o $@ \
+		$(MODULE_GEN)/ngx_voice_module_modules.c
+
+# Configured in a folder of its own, moved in place when whole.
+$(MODULE_GEN)/ngx_auto_config.h: config $(MODULE_NGINX)/conf_flags \
+		$(MODULE_NGINX)/src/core/nginx.h
+	@echo "  CONFIGURE nginx"
+	@rm -rf $(MODULE_GEN) $(MODULE_GEN).new
+	@cd $(MODULE_NGINX) && . ./conf_flags && \
+		./configure --builddir=$(MODULE_GEN).new \
+		"$${NGX_CONF_FLAGS[@]}" --with-cc-opt= --with-ld-opt= \
+		--add-dynamic-module=$(CURDIR) > $(MODULE_OUT)/configure.log \
+		|| { tail -5 $(MODULE_OUT)/configure.log; exit 1; }
+	@mv $(MODULE_GEN).new $(MODULE_GEN)
+	@touch $@
+
+$(MODULE_GEN)/ngx_auto_config.h: SHELL := /bin/bash
+
+-include $(MODULE_OBJS:.o=.d)
