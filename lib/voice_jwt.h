@@ -56,7 +56,7 @@ void voice_jwt_keys_destroy(voice_jwt_keys_t *keys);
 
 /*
  * Adds a symmetric key: secret of at least the hash's size (RFC 7518 3.2),
- * kid up to 64 bytes, unique in the table.  VOICE_INVALID otherwise.
+ * kid of 1 to 64 bytes, unique in the table.  VOICE_INVALID otherwise.
  */
 voice_rc_t voice_jwt_keys_add_secret(voice_jwt_keys_t *keys,
     voice_jwt_alg_e alg, voice_span_t kid, voice_span_t secret)
@@ -69,6 +69,15 @@ voice_rc_t voice_jwt_keys_add_secret(voice_jwt_keys_t *keys,
  */
 voice_jwt_e voice_jwt_verify(const voice_jwt_keys_t *keys,
     const voice_jwt_rules_t *rules, voice_span_t token, json_t **claims)
+    VOICE_MUST_CHECK;
+
+/*
+ * The same for a compact JWS (RFC 7515) whose payload may be any bytes: the
+ * header, the key and the signature are checked, the payload is not read.
+ * On VOICE_JWT_OK the caller frees *payload (free); otherwise it is NULL.
+ */
+voice_jwt_e voice_jws_verify(const voice_jwt_keys_t *keys,
+    voice_span_t token, unsigned char **payload, size_t *len)
     VOICE_MUST_CHECK;
 
 /*

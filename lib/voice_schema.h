@@ -45,9 +45,14 @@ void voice_schemas_destroy(voice_schemas_t *set);
  * recursion is fine.  The set owns the result.  NULL on failure, with
  * problem filled: path is where in the schema, reason what is wrong there
  * (unknown keyword, dangling $ref, bad pattern, wrong type of a keyword).
+ * After a failure the set refuses all further schemas with that problem.
  */
 const voice_schema_t *voice_schema_compile(voice_schemas_t *set,
     const json_t *schema, voice_problem_t *problem) VOICE_MUST_CHECK;
+/* The same for a part of the document: place is the pointer to it. */
+const voice_schema_t *voice_schema_compile_at(voice_schemas_t *set,
+    const json_t *schema, const char *place, voice_problem_t *problem)
+    VOICE_MUST_CHECK;
 
 /*
  * Checks a value.  Adds what is wrong to problems, each path prefixed by
@@ -64,7 +69,10 @@ voice_rc_t voice_schema_check(const voice_schema_t *schema,
 voice_rc_t voice_schema_defaults(const voice_schema_t *schema, json_t *value)
     VOICE_MUST_CHECK;
 
-/* Adds one problem; path and reason are cut to fit, reason as printf. */
+/*
+ * Adds one problem; path and reason are cut to fit, reason as printf.  What
+ * is not UTF-8 in them becomes "?".
+ */
 void voice_problem_add(voice_problems_t *problems, const char *path,
     const char *reason, ...) __attribute__((format(printf, 3, 4)));
 

@@ -1,0 +1,327 @@
+/*
+ * JSON texts and pointers, see voice_json.h.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "voice_json.h"
+
+
+#define JSON_TOKEN_MAX  512            /* bytes of one unescaped token */
+
+
+typedef struct {
+    char          buf[JSON_TOKEN_MAX];
+    voice_span_t  text;                /* of the pointer, or of buf */
+} json_token_t;
+
+
+static int too_deep(voice_span_t text, voice_json_error_t *err);
+static void fail(voice_json_error_t *err, size_t line, size_t column,
+    const char *reason);
+static const char *parse_reason(enum json_error_code code);
+static const char *token_read(json_token_t *token, const char *pointer);
+static json_t *member_at(const json_t *parent, voice_span_t token);
+static int array_index(voice_span_t token, size_t *index);
+static voice_rc_t member_set(json_t *parent, voice_span_t token,
+    json_t *value);
+
+
+/* The library's own texts quote the input, so that we have sentences. */
+static const struct {
+    enum json_error_code   code;
+    const char            *reason;
+} json_reasons[] = {
+    { json_error_out_of_memory, "out of memory" },
+    { json_error_stack_overflow, "is nested too deeply" },
+    { json_error_invalid_utf8, "is not UTF-8" },
+    { json_error_premature_end_of_input, "ends too early" },
+    { json_error_end_of_input_expected, "goes on after the value" },
+    { json_error_invalid_syntax, "is not JSON" },
+    { json_error_null_character, "has a NUL in a string" },
+    { json_error_null_byte_in_key, "has a NUL in a name" },
+    { json_error_null_value, "has no value" },
+    { json_error_duplicate_key, "has a name twice in one object" },
+    { json_error_numeric_overflow, "has a number that is too large" },
+};
+
+
+json_t *
+voice_json_parse(voice_span_t text, voice_json_error_t *err)
+{
+    json_t        *value;
+    json_error_t   error;
+
+    if (text.ptr == NULL || text.len == 0) {
+        fail(err, 1, 1, parse_reason(json_error_premature_end_of_input));
+        return NULL;
+    }
+
+    if (too_deep(text, err)) {
+        return NULL;
+    }
+
+    value = json_loadb(text.ptr, text.len,
+                       JSON_REJECT_DUPLICATES|JSON_DECODE_ANY, &error);
+
+    if (value == NULL) {
+        fail(err, error.line > 0 ? (size_t) error.line : 1,
+             error.column > 0 ? (size_t) error.column : 1,
+             parse_reason(json_error_code(&error)));
+    }
+
+    return value;
+}
+
+
+json_t *
+voice_json_at(const json_t *root, const char *pointer)
+{
+    json_t        *value;
+    json_token_t   token;
+
+    value = (json_t *) root;
+
+    while (value != NULL && *pointer != '\0') {
+        pointer = token_read(&token, pointer);
+
+        if (pointer == NULL) {
+            return NULL;
+        }
+
+        value = member_at(value, token.text);
+    }
+
+    return value;
+}
+
+
+voice_rc_t
+voice_json_set(json_t *root, const char *pointer, json_t *value)
+{
+    json_t        *parent;
+    voice_rc_t     rc;
+    json_token_t   token;
+
+    parent = root;
+    rc = VOICE_INVALID;
+
+    while (value != NULL && parent != NULL && *pointer != '\0') {
+        pointer = token_read(&token, pointer);
+
+        if (pointer == NULL) {
+            break;
+        }
+
+        if (*pointer == '\0') {
+            rc = member_set(parent, token.text, json_incref(value));
+            break;
+        }
+
+        parent = member_at(parent, token.text);
+    }
+
+    json_decref(value);
+
+    return parent == NULL ? VOICE_NOTFOUND : rc;
+}
+
+
+voice_span_t
+voice_json_text(const json_t *object, const char *name)
+{
+    json_t  *value;
+
+    value = json_object_get(object, name);
+
+    if (!json_is_string(value)) {
+        return voice_span(NULL, 0);
+    }
+
+    return voice_span(json_string_value(value), json_string_length(value));
+}
+
+
+/*
+ * The library's own bound (2048) is far above what our recursions may meet,
+ * so that the nesting is measured before it reads a byte.
+ */
+static int
+too_deep(voice_span_t text, voice_json_error_t *err)
+{
+    char    c;
+    int     quoted;
+    size_t  i, depth, line, start;
+
+    quoted = 0;
+    depth = 0;
+    line = 1;
+    start = 0;
+
+    for (i = 0; i < text.len; i++) {
+        c = text.ptr[i];
+
+        if (quoted) {
+            i += c == '\\';
+            quoted = c != '"';
+            continue;
+        }
+
+        quoted = c == '"';
+        depth += c == '[' || c == '{';
+        depth -= depth > 0 && (c == ']' || c == '}');
+
+        if (c == '\n') {
+            line++;
+            start = i + 1;
+        }
+
+        if (depth > VOICE_JSON_DEPTH) {
+            fail(err, line, i - start + 1,
+                 parse_reason(json_error_stack_overflow));
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+fail(voice_json_error_t *err, size_t line, size_t column, const char *reason)
+{
+    err->line = line;
+    err->column = column;
+    (void) snprintf(err->reason, sizeof(err->reason), "%s", reason);
+}
+
+
+static const char *
+parse_reason(enum json_error_code code)
+{
+    size_t  i;
+
+    for (i = 0; i < VOICE_ARRAY_SIZE(json_reasons); i++) {
+        if (json_reasons[i].code == code) {
+            return json_reasons[i].reason;
+        }
+    }
+
+    return "cannot be read";
+}
+
+
+/*
+ * Reads one token of a pointer that stands at a "/"; returns what follows,
+ * NULL if the pointer is malformed or the token too long.
+ */
+static const char *
+token_read(json_token_t *token, const char *pointer)
+{
+    size_t       n;
+    const char  *p;
+
+    if (*pointer != '/') {
+        return NULL;
+    }
+
+    n = 0;
+
+    for (p = pointer + 1; *p != '\0' && *p != '/'; p++) {
+        if (n == JSON_TOKEN_MAX) {
+            return NULL;
+        }
+
+        if (*p != '~') {
+            token->buf[n++] = *p;
+            continue;
+        }
+
+        p++;
+
+        if (*p != '0' && *p != '1') {
+            return NULL;
+        }
+
+        token->buf[n++] = *p == '0' ? '~' : '/';
+    }
+
+    token->text = voice_span(token->buf, n);
+
+    return p;
+}
+
+
+static json_t *
+member_at(const json_t *parent, voice_span_t token)
+{
+    size_t  index;
+
+    if (json_is_object(parent)) {
+        return json_object_getn(parent, token.ptr, token.len);
+    }
+
+    if (json_is_array(parent) && array_index(token, &index)) {
+        return json_array_get(parent, index);
+    }
+
+    return NULL;
+}
+
+
+/* RFC 6901 section 4: decimal digits without leading zeros. */
+static int
+array_index(voice_span_t token, size_t *index)
+{
+    size_t  i, n;
+
+    n = 0;
+
+    if (token.len == 0 || token.len > 9
+        || (token.len > 1 && token.ptr[0] == '0'))
+    {
+        return 0;
+    }
+
+    for (i = 0; i < token.len; i++) {
+        if (token.ptr[i] < '0' || token.ptr[i] > '9') {
+            return 0;
+        }
+
+        n = n * 10 + (size_t) (token.ptr[i] - '0');
+    }
+
+    *index = n;
+
+    return 1;
+}
+
+
+/* Takes over the reference of value. */
+static voice_rc_t
+member_set(json_t *parent, voice_span_t token, json_t *value)
+{
+    int     failed;
+    size_t  index;
+
+    if (json_is_object(parent)) {
+        failed = json_object_setn_new(parent, token.ptr, token.len, value);
+        return failed ? VOICE_NOMEM : VOICE_OK;
+    }
+
+    if (json_is_array(parent) && voice_span_eq(token, VOICE_SPAN("-"))) {
+        return json_array_append_new(parent, value) ? VOICE_NOMEM : VOICE_OK;
+    }
+
+    if (json_is_array(parent) && array_index(token, &index)
+        && index < json_array_size(parent))
+    {
+        failed = json_array_set_new(parent, index, value);
+        return failed ? VOICE_NOMEM : VOICE_OK;
+    }
+
+    json_decref(value);
+
+    return VOICE_NOTFOUND;
+}
