@@ -85,10 +85,11 @@ double voice_audio_peak(const voice_audio_t *audio);       /* dBFS */
 int voice_audio_silent(const voice_audio_t *audio);
 
 /*
- * Finds speech by energy: 20 ms frames that stand above the noise, gaps
- * under 200 ms closed, stretches under 60 ms dropped.  Writes at most max
- * segments and returns how many there are.  Steady loud noise is no speech,
- * a lone tone is.
+ * Finds speech by energy: 20 ms frames at least 9 dB above the noise (the
+ * level that a tenth of the frames does not exceed) and above
+ * VOICE_AUDIO_SILENT; gaps under 200 ms are closed, then stretches under
+ * 60 ms dropped.  A steady sound without a pause is no speech, however loud.
+ * Writes at most max segments and returns how many there are.
  */
 size_t voice_audio_speech(const voice_audio_t *audio,
     voice_audio_segment_t *segments, size_t max);
@@ -112,8 +113,11 @@ void voice_audio_mix(int16_t *speech, size_t count,
 size_t voice_audio_resampled(size_t count, unsigned from, unsigned to);
 
 /*
- * Resamples by a linear-phase windowed-sinc filter; any two rates that
- * voice_wav_parse() takes.  out holds voice_audio_resampled() samples.
+ * Resamples by a linear-phase windowed-sinc filter.  out holds
+ * voice_audio_resampled() samples.  VOICE_INVALID: a rate that
+ * voice_wav_parse() does not take, or two that have too little in common
+ * (all pairs of 8000, 11025, 16000, 22050, 24000, 32000, 44100 and 48000
+ * work); VOICE_NOMEM.
  */
 voice_rc_t voice_audio_resample(const voice_audio_t *in, unsigned to,
     int16_t *out) VOICE_MUST_CHECK;

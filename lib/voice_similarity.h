@@ -15,7 +15,7 @@
 #define VOICE_SIMILARITY_EMBEDDING  "embedding"
 
 /* Code points of a text that voice_similarity_ratio() takes. */
-#define VOICE_SIMILARITY_RATIO_MAX  4096
+#define VOICE_SIMILARITY_RATIO_MAX  512
 
 /* Code points of a text that voice_similarity_lexical() takes. */
 #define VOICE_SIMILARITY_LEXICAL_MAX  (64 * 1024)

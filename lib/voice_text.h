@@ -40,10 +40,11 @@ voice_rc_t voice_text_decode(voice_span_t text, uint32_t **points,
     size_t *count) VOICE_MUST_CHECK;
 
 /*
- * Normal form C, then, as flags say, lower case and without punctuation and
- * symbols ("What's" is "whats", "$5" is "5"); runs of white space become one
- * space, none at the ends.  The caller frees *out (free), which is NUL
- * terminated.  Fails as voice_text_decode() does.
+ * Normal form C, then, as flags say, without case (full case folding: lower
+ * case, a German sharp s is "ss") and without punctuation, symbols and
+ * control characters ("What's" is "whats", "$5" is "5"); runs of white space
+ * become one space, none at the ends.  The caller frees *out (free), which
+ * is NUL terminated.  Fails as voice_text_decode() does.
  */
 voice_rc_t voice_text_normalise(voice_span_t text, unsigned flags,
     char **out, size_t *len) VOICE_MUST_CHECK;
