@@ -1,0 +1,594 @@
+
+/*
+ * hiredis in nginx's loop: one connection, a timer for each command.
+ *
+ * The descriptor is hiredis's; an ngx_connection_t only stands for it.  After
+ * a call into hiredis the context may be gone: nothing here touches it again
+ * but through redis->context, which the cleanup hook clears.
+ */
+
+#include "ngx_voice_redis.h"
+
+
+#define NGX_VOICE_REDIS_ARGS_MAX     32
+#define NGX_VOICE_REDIS_BACKOFF_MIN  100       /* ms */
+#define NGX_VOICE_REDIS_BACKOFF_MAX  5000
+#define NGX_VOICE_REDIS_FIRM         1000      /* up so long: no backoff */
+
+
+typedef enum {
+    NGX_VOICE_REDIS_BACKOFF = 0,       /* timer: the next attempt */
+    NGX_VOICE_REDIS_CONNECTING,        /* timer: connect_timeout */
+    NGX_VOICE_REDIS_GREETING,          /* AUTH is under way */
+    NGX_VOICE_REDIS_READY,
+    NGX_VOICE_REDIS_CLOSING            /* answers are being refused */
+} ngx_voice_redis_e;
+
+
+struct ngx_voice_redis_s {
+    ngx_voice_redis_conf_t     *conf;
+    ngx_log_t                  *log;
+    ngx_voice_redis_e           state;
+    redisAsyncContext          *context;
+    ngx_connection_t           *connection;
+    ngx_event_t                 timer;
+    ngx_uint_t                  attempts;  /* failed since it stood firm */
+    ngx_msec_t                  opened;    /* when it became ready */
+    const char                 *reason;    /* of our closing, or NULL */
+    ngx_voice_redis_figures_t   figures;
+    unsigned                    destroyed:1;
+};
+
+
+struct ngx_voice_redis_command_s {
+    ngx_voice_redis_t        *redis;
+    ngx_event_t               timer;
+    ngx_voice_redis_done_pt   done;
+    void                     *data;
+};
+
+
+static void ngx_voice_redis_open(ngx_voice_redis_t *redis);
+static redisAsyncContext *ngx_voice_redis_connect(
+    const ngx_voice_redis_conf_t *conf);
+static ngx_int_t ngx_voice_redis_attach(ngx_voice_redis_t *redis);
+static void ngx_voice_redis_close(ngx_voice_redis_t *redis,
+    const char *reason);
+static void ngx_voice_redis_retry(ngx_voice_redis_t *redis,
+    const char *reason);
+static void ngx_voice_redis_timer_handler(ngx_event_t *ev);
+static void ngx_voice_redis_connected(const redisAsyncContext *context,
+    int status);
+static void ngx_voice_redis_greet(ngx_voice_redis_t *redis);
+static void ngx_voice_redis_greeted(void *data, const redisReply *reply);
+static void ngx_voice_redis_ready(ngx_voice_redis_t *redis);
+static ngx_voice_redis_command_t *ngx_voice_redis_issue(
+    ngx_voice_redis_t *redis, ngx_uint_t argc, const ngx_str_t *argv);
+static void ngx_voice_redis_reply(redisAsyncContext *context, void *reply,
+    void *data);
+static void ngx_voice_redis_deadline_handler(ngx_event_t *ev);
+static void ngx_voice_redis_read_handler(ngx_event_t *ev);
+static void ngx_voice_redis_write_handler(ngx_event_t *ev);
+static void ngx_voice_redis_add_read(void *data);
+static void ngx_voice_redis_del_read(void *data);
+static void ngx_voice_redis_add_write(void *data);
+static void ngx_voice_redis_del_write(void *data);
+static void ngx_voice_redis_cleanup(void *data);
+
+
+ngx_voice_redis_t *
+ngx_voice_redis_create(ngx_voice_redis_conf_t *conf, ngx_pool_t *pool,
+    ngx_log_t *log)
+{
+    ngx_voice_redis_t  *redis;
+
+    redis = ngx_pcalloc(pool, sizeof(ngx_voice_redis_t));
+    if (redis == NULL) {
+        return NULL;
+    }
+
+    redis->conf = conf;
+    redis->log = log;
+
+    redis->timer.handler = ngx_voice_redis_timer_handler;
+    redis->timer.data = redis;
+    redis->timer.log = log;
+    redis->timer.cancelable = 1;
+
+    ngx_voice_redis_open(redis);
+
+    return redis;
+}
+
+
+void
+ngx_voice_redis_destroy(ngx_voice_redis_t *redis)
+{
+    redis->destroyed = 1;
+
+    ngx_voice_redis_close(redis, "destroyed");
+
+    if (redis->timer.timer_set) {
+        ngx_del_timer(&redis->timer);
+    }
+}
+
+
+ngx_voice_redis_command_t *
+ngx_voice_redis_send(ngx_voice_redis_t *redis, ngx_uint_t argc,
+    const ngx_str_t *argv, ngx_voice_redis_done_pt done, void *data)
+{
+    ngx_voice_redis_command_t  *command;
+
+    if (redis->state != NGX_VOICE_REDIS_READY
+        || redis->figures.in_flight >= redis->conf->queue)
+    {
+        redis->figures.rejected++;
+        return NULL;
+    }
+
+    command = ngx_voice_redis_issue(redis, argc, argv);
+    if (command == NULL) {
+        return NULL;
+    }
+
+    command->done = done;
+    command->data = data;
+
+    return command;
+}
+
+
+void
+ngx_voice_redis_cancel(ngx_voice_redis_command_t *command)
+{
+    command->done = NULL;
+}
+
+
+void
+ngx_voice_redis_figures(const ngx_voice_redis_t *redis,
+    ngx_voice_redis_figures_t *figures)
+{
+    *figures = redis->figures;
+    figures->connected = (redis->state == NGX_VOICE_REDIS_READY);
+}
+
+
+static void
+ngx_voice_redis_open(ngx_voice_redis_t *redis)
+{
+    redisAsyncContext  *context;
+
+    redis->state = NGX_VOICE_REDIS_CONNECTING;
+    redis->reason = NULL;
+
+    context = ngx_voice_redis_connect(redis->conf);
+
+    if (context == NULL) {
+        ngx_voice_redis_retry(redis, "out of memory");
+        return;
+    }
+
+    /* refused at once: no hook is set yet */
+    if (context->err) {
+        ngx_voice_redis_retry(redis, context->errstr);
+        redisAsyncFree(context);
+        return;
+    }
+
+    redis->context = context;
+
+    if (ngx_voice_redis_attach(redis) != NGX_OK) {
+        redis->context = NULL;
+        redisAsyncFree(context);
+        ngx_voice_redis_retry(redis, "no connection slot");
+        return;
+    }
+
+    context->data = redis;
+    context->ev.data = redis;
+    context->ev.addRead = ngx_voice_redis_add_read;
+    context->ev.delRead = ngx_voice_redis_del_read;
+    context->ev.addWrite = ngx_voice_redis_add_write;
+    context->ev.delWrite = ngx_voice_redis_del_write;
+    context->ev.cleanup = ngx_voice_redis_cleanup;
+
+    ngx_add_timer(&redis->timer, redis->conf->connect_timeout);
+
+    /* asks for the write event that tells of the connection */
+    (void) redisAsyncSetConnectCallback(context, ngx_voice_redis_connected);
+}
+
+
+/* NULL: out of memory. */
+static redisAsyncContext *
+ngx_voice_redis_connect(const ngx_voice_redis_conf_t *conf)
+{
+    char                host[NGX_UNIX_ADDRSTRLEN + 1];
+    redisAsyncContext  *context;
+
+    (void) ngx_cpystrn((u_char *) host, conf->host.data,
+                       ngx_min(conf->host.len + 1, sizeof(host)));
+
+    if (conf->port == 0) {
+        context = redisAsyncConnectUnix(host);
+
+    } else {
+        context = redisAsyncConnect(host, conf->port);
+    }
+
+    return context;
+}
+
+
+static ngx_int_t
+ngx_voice_redis_attach(ngx_voice_redis_t *redis)
+{
+    ngx_connection_t  *c;
+
+    c = ngx_get_connection(redis->context->c.fd, redis->log);
+    if (c == NULL) {
+        return NGX_ERROR;
+    }
+
+    c->data = redis;
+    c->log = redis->log;
+    c->read->log = c->log;
+    c->write->log = c->log;
+    c->number = ngx_atomic_fetch_add(ngx_connection_counter, 1);
+    c->read->handler = ngx_voice_redis_read_handler;
+    c->write->handler = ngx_voice_redis_write_handler;
+
+    redis->connection = c;
+
+    return NGX_OK;
+}
+
+
+/* All commands under way get no reply; then the cleanup hook runs. */
+static void
+ngx_voice_redis_close(ngx_voice_redis_t *redis, const char *reason)
+{
+    redis->state = NGX_VOICE_REDIS_CLOSING;
+
+    if (redis->context != NULL) {
+        redis->reason = reason;
+        redisAsyncFree(redis->context);
+    }
+}
+
+
+static void
+ngx_voice_redis_retry(ngx_voice_redis_t *redis, const char *reason)
+{
+    ngx_uint_t  level, shift;
+    ngx_msec_t  delay;
+
+    if (redis->destroyed) {
+        return;
+    }
+
+    if (redis->opened != 0
+        && ngx_current_msec - redis->opened >= NGX_VOICE_REDIS_FIRM)
+    {
+        redis->attempts = 0;
+    }
+
+    redis->opened = 0;
+    redis->figures.failures++;
+
+    level = (redis->attempts == 0) ? NGX_LOG_ERR : NGX_LOG_INFO;
+
+    ngx_log_error(level, redis->log, 0,
+                  "voice redis \"%V\": connection lost or refused: %s",
+                  &redis->conf->host, reason);
+
+    redis->state = NGX_VOICE_REDIS_BACKOFF;
+    shift = ngx_min(redis->attempts, 6);
+    delay = ngx_min(NGX_VOICE_REDIS_BACKOFF_MIN << shift,
+                    NGX_VOICE_REDIS_BACKOFF_MAX);
+    delay = delay / 2 + (ngx_msec_t) ngx_random() % (delay / 2 + 1);
+    redis->attempts++;
+
+    ngx_add_timer(&redis->timer, delay);
+}
+
+
+static void
+ngx_voice_redis_timer_handler(ngx_event_t *ev)
+{
+    ngx_voice_redis_t  *redis;
+
+    redis = ev->data;
+
+    if (redis->state == NGX_VOICE_REDIS_BACKOFF) {
+        ngx_voice_redis_open(redis);
+
+    } else {
+        ngx_voice_redis_close(redis, "connecting timed out");
+    }
+}
+
+
+static void
+ngx_voice_redis_connected(const redisAsyncContext *context, int status)
+{
+    ngx_voice_redis_t  *redis;
+
+    /* otherwise hiredis frees the context now */
+    if (status == REDIS_OK) {
+        redis = context->data;
+        ngx_voice_redis_greet(redis);
+    }
+}
+
+
+static void
+ngx_voice_redis_greet(ngx_voice_redis_t *redis)
+{
+    ngx_str_t                   argv[2];
+    ngx_voice_redis_command_t  *command;
+
+    if (redis->conf->password.len == 0) {
+        ngx_voice_redis_ready(redis);
+        return;
+    }
+
+    redis->state = NGX_VOICE_REDIS_GREETING;
+
+    ngx_str_set(&argv[0], "AUTH");
+    argv[1] = redis->conf->password;
+
+    command = ngx_voice_redis_issue(redis, 2, argv);
+
+    if (command != NULL) {
+        command->done = ngx_voice_redis_greeted;
+        command->data = redis;
+    }
+
+    /* without it the connect timer ends the attempt */
+}
+
+
+static void
+ngx_voice_redis_greeted(void *data, const redisReply *reply)
+{
+    ngx_voice_redis_t  *redis;
+
+    redis = data;
+
+    if (reply == NULL) {
+        return;
+    }
+
+    if (reply->type == REDIS_REPLY_ERROR) {
+        ngx_voice_redis_close(redis, "password refused");
+        return;
+    }
+
+    ngx_voice_redis_ready(redis);
+}
+
+
+static void
+ngx_voice_redis_ready(ngx_voice_redis_t *redis)
+{
+    ngx_del_timer(&redis->timer);
+
+    redis->state = NGX_VOICE_REDIS_READY;
+    redis->opened = ngx_current_msec;
+    redis->figures.connects++;
+
+    ngx_log_error(NGX_LOG_INFO, redis->log, 0,
+                  "voice redis \"%V\": connected", &redis->conf->host);
+}
+
+
+static ngx_voice_redis_command_t *
+ngx_voice_redis_issue(ngx_voice_redis_t *redis, ngx_uint_t argc,
+    const ngx_str_t *argv)
+{
+    size_t                      lens[NGX_VOICE_REDIS_ARGS_MAX];
+    ngx_uint_t                  i;
+    const char                 *args[NGX_VOICE_REDIS_ARGS_MAX];
+    ngx_voice_redis_command_t  *command;
+
+    if (argc == 0 || argc > NGX_VOICE_REDIS_ARGS_MAX) {
+        return NULL;
+    }
+
+    for (i = 0; i < argc; i++) {
+        args[i] = (const char *) argv[i].data;
+        lens[i] = argv[i].len;
+    }
+
+    /* a request may end before its command: not of any pool */
+    command = ngx_calloc(sizeof(ngx_voice_redis_command_t), redis->log);
+    if (command == NULL) {
+        return NULL;
+    }
+
+    command->redis = redis;
+    command->timer.handler = ngx_voice_redis_deadline_handler;
+    command->timer.data = command;
+    command->timer.log = redis->log;
+
+    if (redisAsyncCommandArgv(redis->context, ngx_voice_redis_reply, command,
+                              (int) argc, args, lens)
+        != REDIS_OK)
+    {
+        ngx_free(command);
+        return NULL;
+    }
+
+    redis->figures.in_flight++;
+
+    /* not cancelable: a process that exits finishes what it was asked */
+    ngx_add_timer(&command->timer, redis->conf->command_timeout);
+
+    return command;
+}
+
+
+static void
+ngx_voice_redis_reply(redisAsyncContext *context, void *reply, void *data)
+{
+    void                       *receiver;
+    ngx_voice_redis_t          *redis;
+    ngx_voice_redis_done_pt     done;
+    ngx_voice_redis_command_t  *command;
+
+    command = data;
+    redis = command->redis;
+    done = command->done;
+    receiver = command->data;
+
+    /* the context is going: nothing can be sent from the callback */
+    if (reply == NULL) {
+        redis->state = NGX_VOICE_REDIS_CLOSING;
+    }
+
+    if (command->timer.timer_set) {
+        ngx_del_timer(&command->timer);
+    }
+
+    redis->figures.in_flight--;
+
+    ngx_free(command);
+
+    if (done != NULL) {
+        done(receiver, reply);
+    }
+}
+
+
+static void
+ngx_voice_redis_deadline_handler(ngx_event_t *ev)
+{
+    ngx_voice_redis_command_t  *command;
+
+    command = ev->data;
+
+    command->redis->figures.timeouts++;
+
+    ngx_voice_redis_close(command->redis, "a command timed out");
+}
+
+
+static void
+ngx_voice_redis_read_handler(ngx_event_t *ev)
+{
+    ngx_connection_t   *c;
+    ngx_voice_redis_t  *redis;
+
+    c = ev->data;
+    redis = c->data;
+
+    redisAsyncHandleRead(redis->context);
+}
+
+
+static void
+ngx_voice_redis_write_handler(ngx_event_t *ev)
+{
+    ngx_connection_t   *c;
+    ngx_voice_redis_t  *redis;
+
+    c = ev->data;
+    redis = c->data;
+
+    redisAsyncHandleWrite(redis->context);
+}
+
+
+static void
+ngx_voice_redis_add_read(void *data)
+{
+    ngx_event_t        *rev;
+    ngx_voice_redis_t  *redis;
+
+    redis = data;
+    rev = redis->connection->read;
+
+    if (!rev->active) {
+        (void) ngx_add_event(rev, NGX_READ_EVENT, NGX_LEVEL_EVENT);
+    }
+}
+
+
+static void
+ngx_voice_redis_del_read(void *data)
+{
+    ngx_event_t        *rev;
+    ngx_voice_redis_t  *redis;
+
+    redis = data;
+    rev = redis->connection->read;
+
+    if (rev->active) {
+        (void) ngx_del_event(rev, NGX_READ_EVENT, 0);
+    }
+}
+
+
+static void
+ngx_voice_redis_add_write(void *data)
+{
+    ngx_event_t        *wev;
+    ngx_voice_redis_t  *redis;
+
+    redis = data;
+    wev = redis->connection->write;
+
+    if (!wev->active) {
+        (void) ngx_add_event(wev, NGX_WRITE_EVENT, NGX_LEVEL_EVENT);
+    }
+}
+
+
+static void
+ngx_voice_redis_del_write(void *data)
+{
+    ngx_event_t        *wev;
+    ngx_voice_redis_t  *redis;
+
+    redis = data;
+    wev = redis->connection->write;
+
+    if (wev->active) {
+        (void) ngx_del_event(wev, NGX_WRITE_EVENT, 0);
+    }
+}
+
+
+/* The last that hiredis says of a context, before it closes and frees it. */
+static void
+ngx_voice_redis_cleanup(void *data)
+{
+    const char         *reason;
+    ngx_connection_t   *c;
+    redisAsyncContext  *context;
+    ngx_voice_redis_t  *redis;
+
+    redis = data;
+    context = redis->context;
+    c = redis->connection;
+
+    ngx_voice_redis_del_read(redis);
+    ngx_voice_redis_del_write(redis);
+
+    ngx_free_connection(c);
+    c->fd = (ngx_socket_t) -1;
+
+    redis->context = NULL;
+    redis->connection = NULL;
+
+    reason = redis->reason;
+
+    if (reason == NULL) {
+        reason = context->err ? context->errstr : "closed";
+    }
+
+    ngx_voice_redis_retry(redis, reason);
+}
