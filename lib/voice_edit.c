@@ -17,30 +17,7 @@
 
 #include <stdlib.h>
 
-#include "voice_edit.h"
-
-
-#define WORD_BITS  64
-#define ROWS_MAX   WORD_BITS           /* ids with a vector of their own */
-#define NO_GROUP   UINT32_MAX
-
-
-/* A pair of sequences, made ready. */
-typedef struct {
-    const uint32_t  *reference;
-    const uint32_t  *hypothesis;
-    size_t     n;                      /* elements of the reference */
-    size_t     m;                      /* of the hypothesis */
-    size_t     nwords;                 /* words of a column */
-    size_t     ngroups;                /* distinct ids of the reference */
-    uint64_t  *sorted;                 /* id << 32 | position */
-    uint32_t  *starts;                 /* of each group in sorted; an end */
-    uint32_t  *row;                    /* of each group, or NO_GROUP */
-    uint32_t  *group;                  /* of each hypothesis element */
-    uint64_t  *rows;                   /* ready vectors of frequent ids */
-    uint64_t  *scratch;                /* vector of the last rare id */
-    uint32_t   loaded;                 /* its group */
-} pair_t;
+#include "voice_edit_private.h"
 
 
 /* The differences down a column: each bit is in one of them, or is 0. */
@@ -68,7 +45,7 @@ typedef struct {
 
 /* The way back from the last cell; row and column are what is left. */
 typedef struct {
-    pair_t             *pair;
+    voice_edit_pair_t             *pair;
     voice_alignment_t  *alignment;
     voice_edit_t       *end;           /* of the room for edits */
     size_t              row;
@@ -77,26 +54,19 @@ typedef struct {
 } walk_t;
 
 
-static voice_rc_t pair_create(pair_t *pair, voice_ids_t reference,
-    voice_ids_t hypothesis);
-static voice_rc_t pair_allocate(pair_t *pair);
-static void pair_group(pair_t *pair, voice_ids_t reference);
-static void pair_rows(pair_t *pair);
-static uint32_t pair_find(const pair_t *pair, uint32_t id);
-static void pair_destroy(pair_t *pair);
-static const uint64_t *matches(pair_t *pair, size_t column);
-static size_t pair_distance(pair_t *pair, uint64_t *vectors);
+static size_t pair_distance(voice_edit_pair_t *pair, uint64_t *vectors);
 static int distance_word(uint64_t *plus, uint64_t *minus, uint64_t equal,
     int in);
-static void column_step(pair_t *pair, size_t column, down_t *down,
+static void column_step(voice_edit_pair_t *pair, size_t column, down_t *down,
     trace_t *trace);
 static void word_step(down_t *down, uint64_t match, across_t *across,
     trace_t *trace);
 static uint64_t carries(uint64_t generate, uint64_t propagate,
     unsigned *carry);
-static voice_rc_t pair_align(pair_t *pair, voice_alignment_t *alignment);
+static voice_rc_t pair_align(voice_edit_pair_t *pair,
+    voice_alignment_t *alignment);
 static voice_rc_t trace_back(walk_t *walk);
-static void keep_columns(pair_t *pair, down_t *kept, size_t width);
+static void keep_columns(voice_edit_pair_t *pair, down_t *kept, size_t width);
 static void trace_block(walk_t *walk, down_t *kept, trace_t *trace,
     size_t width);
 static unsigned edit_of(const walk_t *walk, const trace_t *cell);
@@ -112,27 +82,27 @@ voice_rc_t
 voice_edit_distance(voice_ids_t reference, voice_ids_t hypothesis,
     size_t *distance)
 {
-    pair_t      pair;
+    voice_edit_pair_t      pair;
     uint64_t   *vectors;
     voice_rc_t  rc;
 
     *distance = 0;
 
-    rc = pair_create(&pair, reference, hypothesis);
+    rc = voice_edit_pair_create(&pair, reference, hypothesis);
     if (rc != VOICE_OK) {
         return rc;
     }
 
     vectors = malloc(pair.nwords * 2 * sizeof(uint64_t));
     if (vectors == NULL) {
-        pair_destroy(&pair);
+        voice_edit_pair_destroy(&pair);
         return VOICE_NOMEM;
     }
 
     *distance = pair_distance(&pair, vectors);
 
     free(vectors);
-    pair_destroy(&pair);
+    voice_edit_pair_destroy(&pair);
 
     return VOICE_OK;
 }
@@ -142,13 +112,13 @@ voice_rc_t
 voice_edit_align(voice_ids_t reference, voice_ids_t hypothesis,
     voice_alignment_t *alignment)
 {
-    pair_t      pair;
+    voice_edit_pair_t      pair;
     uint64_t   *vectors;
     voice_rc_t  rc;
 
     memset(alignment, 0, sizeof(voice_alignment_t));
 
-    rc = pair_create(&pair, reference, hypothesis);
+    rc = voice_edit_pair_create(&pair, reference, hypothesis);
     if (rc != VOICE_OK) {
         return rc;
     }
@@ -165,7 +135,7 @@ voice_edit_align(voice_ids_t reference, voice_ids_t hypothesis,
     }
 
     free(vectors);
-    pair_destroy(&pair);
+    voice_edit_pair_destroy(&pair);
 
     if (rc != VOICE_OK) {
         voice_alignment_release(alignment);
@@ -190,213 +160,13 @@ voice_edit_name(unsigned op)
 }
 
 
-static voice_rc_t
-pair_create(pair_t *pair, voice_ids_t reference, voice_ids_t hypothesis)
-{
-    size_t  j;
-
-    memset(pair, 0, sizeof(pair_t));
-
-    if (reference.count > VOICE_EDIT_MAX || hypothesis.count > VOICE_EDIT_MAX)
-    {
-        return VOICE_LIMIT;
-    }
-
-    pair->reference = reference.ids;
-    pair->hypothesis = hypothesis.ids;
-    pair->n = reference.count;
-    pair->m = hypothesis.count;
-    pair->nwords = reference.count / WORD_BITS + 1;
-    pair->loaded = NO_GROUP;
-
-    if (pair_allocate(pair) != VOICE_OK) {
-        pair_destroy(pair);
-        return VOICE_NOMEM;
-    }
-
-    pair_group(pair, reference);
-    pair_rows(pair);
-
-    for (j = 0; j < pair->m; j++) {
-        pair->group[j] = pair_find(pair, hypothesis.ids[j]);
-    }
-
-    return VOICE_OK;
-}
-
-
-static voice_rc_t
-pair_allocate(pair_t *pair)
-{
-    size_t  n;
-
-    n = pair->n + 1;
-
-    pair->sorted = malloc(n * sizeof(uint64_t));
-    pair->starts = malloc((n + 1) * sizeof(uint32_t));
-    pair->row = malloc(n * sizeof(uint32_t));
-    pair->group = malloc((pair->m + 1) * sizeof(uint32_t));
-    pair->rows = calloc(ROWS_MAX * pair->nwords, sizeof(uint64_t));
-    pair->scratch = calloc(pair->nwords, sizeof(uint64_t));
-
-    if (pair->sorted == NULL || pair->starts == NULL || pair->row == NULL
-        || pair->group == NULL || pair->rows == NULL || pair->scratch == NULL)
-    {
-        return VOICE_NOMEM;
-    }
-
-    return VOICE_OK;
-}
-
-
-static int
-compare_u64(const void *one, const void *two)
-{
-    uint64_t  a, b;
-
-    a = *(const uint64_t *) one;
-    b = *(const uint64_t *) two;
-
-    return a < b ? -1 : a > b;
-}
-
-
-static void
-pair_group(pair_t *pair, voice_ids_t reference)
-{
-    size_t  i;
-
-    for (i = 0; i < pair->n; i++) {
-        pair->sorted[i] = (uint64_t) reference.ids[i] << 32 | i;
-    }
-
-    qsort(pair->sorted, pair->n, sizeof(uint64_t), compare_u64);
-
-    for (i = 0; i < pair->n; i++) {
-        if (i == 0 || pair->sorted[i] >> 32 != pair->sorted[i - 1] >> 32) {
-            pair->starts[pair->ngroups++] = (uint32_t) i;
-        }
-    }
-
-    pair->starts[pair->ngroups] = (uint32_t) pair->n;
-}
-
-
-/*
- * Ids that occur at least nwords times get ready vectors; there are at most
- * 64 of them.  Setting the bits of a rarer id costs less than the column.
- */
-static void
-pair_rows(pair_t *pair)
-{
-    size_t     g, k, used;
-    uint32_t   position;
-    uint64_t  *row;
-
-    used = 0;
-
-    for (g = 0; g < pair->ngroups; g++) {
-
-        pair->row[g] = NO_GROUP;
-
-        if (pair->starts[g + 1] - pair->starts[g] < pair->nwords
-            || used == ROWS_MAX)
-        {
-            continue;
-        }
-
-        pair->row[g] = (uint32_t) used;
-        row = pair->rows + used++ * pair->nwords;
-
-        for (k = pair->starts[g]; k < pair->starts[g + 1]; k++) {
-            position = (uint32_t) pair->sorted[k];
-            row[position / WORD_BITS] |= 1ULL << position % WORD_BITS;
-        }
-    }
-}
-
-
-static uint32_t
-pair_find(const pair_t *pair, uint32_t id)
-{
-    size_t    low, high, middle;
-    uint32_t  there;
-
-    low = 0;
-    high = pair->ngroups;
-
-    while (low < high) {
-        middle = low + (high - low) / 2;
-        there = (uint32_t) (pair->sorted[pair->starts[middle]] >> 32);
-
-        if (there == id) {
-            return (uint32_t) middle;
-        }
-
-        if (there < id) {
-            low = middle + 1;
-
-        } else {
-            high = middle;
-        }
-    }
-
-    return NO_GROUP;
-}
-
-
-static void
-pair_destroy(pair_t *pair)
-{
-    free(pair->sorted);
-    free(pair->starts);
-    free(pair->row);
-    free(pair->group);
-    free(pair->rows);
-    free(pair->scratch);
-}
-
-
-/* The rows that equal the hypothesis element, as bits. */
-static const uint64_t *
-matches(pair_t *pair, size_t column)
-{
-    size_t    k;
-    uint32_t  group, position;
-
-    group = pair->group[column];
-
-    if (group != NO_GROUP && pair->row[group] != NO_GROUP) {
-        return pair->rows + pair->row[group] * pair->nwords;
-    }
-
-    if (group == pair->loaded) {
-        return pair->scratch;
-    }
-
-    memset(pair->scratch, 0, pair->nwords * sizeof(uint64_t));
-    pair->loaded = group;
-
-    if (group == NO_GROUP) {
-        return pair->scratch;
-    }
-
-    for (k = pair->starts[group]; k < pair->starts[group + 1]; k++) {
-        position = (uint32_t) pair->sorted[k];
-        pair->scratch[position / WORD_BITS] |= 1ULL << position % WORD_BITS;
-    }
-
-    return pair->scratch;
-}
-
-
 /*
  * Myers' algorithm over words of the column (Hyyro 2003, figure 8); vectors
  * holds 2 * nwords.  One bit more than the reference is computed, so that
  * the last row is read as the "in" of the bit below it.
  */
 static size_t
-pair_distance(pair_t *pair, uint64_t *vectors)
+pair_distance(voice_edit_pair_t *pair, uint64_t *vectors)
 {
     int              in;
     size_t           j, k, distance, last;
@@ -410,7 +180,7 @@ pair_distance(pair_t *pair, uint64_t *vectors)
     memset(minus, 0, pair->nwords * sizeof(uint64_t));
 
     for (j = 0; j < pair->m; j++) {
-        equal = matches(pair, j);
+        equal = voice_edit_matches(pair, j);
         in = 1;
 
         for (k = 0; k < pair->nwords; k++) {
@@ -422,8 +192,8 @@ pair_distance(pair_t *pair, uint64_t *vectors)
     distance = pair->m;
 
     for (k = 0; k < pair->nwords; k++) {
-        last = pair->n - k * WORD_BITS;
-        below = last >= WORD_BITS ? UINT64_MAX : (1ULL << last) - 1;
+        last = pair->n - k * VOICE_EDIT_WORD;
+        below = last >= VOICE_EDIT_WORD ? UINT64_MAX : (1ULL << last) - 1;
         distance += (size_t) __builtin_popcountll(plus[k] & below);
         distance -= (size_t) __builtin_popcountll(minus[k] & below);
     }
@@ -445,7 +215,8 @@ distance_word(uint64_t *plus, uint64_t *minus, uint64_t equal, int in)
     up = *minus | ~(horizontal | *plus);
     down = *plus & horizontal;
 
-    out = (int) (up >> (WORD_BITS - 1)) - (int) (down >> (WORD_BITS - 1));
+    out = (int) (up >> (VOICE_EDIT_WORD - 1))
+          - (int) (down >> (VOICE_EDIT_WORD - 1));
 
     up = up << 1 | (in > 0);
     down = down << 1 | (in < 0);
@@ -459,14 +230,15 @@ distance_word(uint64_t *plus, uint64_t *minus, uint64_t equal, int in)
 
 /* Computes a column from the one before; trace may be NULL. */
 static void
-column_step(pair_t *pair, size_t column, down_t *down, trace_t *trace)
+column_step(voice_edit_pair_t *pair, size_t column, down_t *down,
+    trace_t *trace)
 {
     size_t           k;
     across_t         across;
     const uint64_t  *equal;
     trace_t          unused;
 
-    equal = matches(pair, column);
+    equal = voice_edit_matches(pair, column);
     memset(&across, 0, sizeof(across_t));
 
     for (k = 0; k < pair->nwords; k++) {
@@ -494,7 +266,7 @@ word_step(down_t *down, uint64_t match, across_t *across, trace_t *trace)
     out1 = (match & d2)
            | (~match & ((d2 & in3) | (d1 & in2) | (d0 & ~(in3 | in2))));
     in1 = out1 << 1 | across->out1;
-    across->out1 = out1 >> (WORD_BITS - 1);
+    across->out1 = out1 >> (VOICE_EDIT_WORD - 1);
 
     in0 = ~(in1 | in2 | in3);
 
@@ -529,7 +301,7 @@ carries(uint64_t generate, uint64_t propagate, unsigned *carry)
 
 
 static voice_rc_t
-pair_align(pair_t *pair, voice_alignment_t *alignment)
+pair_align(voice_edit_pair_t *pair, voice_alignment_t *alignment)
 {
     walk_t      walk;
     voice_rc_t  rc;
@@ -569,7 +341,7 @@ trace_back(walk_t *walk)
 {
     size_t    width, size;
     down_t   *kept;
-    pair_t   *pair;
+    voice_edit_pair_t   *pair;
     trace_t  *trace;
 
     pair = walk->pair;
@@ -605,7 +377,7 @@ trace_back(walk_t *walk)
 
 /* Slot k gets the column before column k * width; slot 0 is all 0. */
 static void
-keep_columns(pair_t *pair, down_t *kept, size_t width)
+keep_columns(voice_edit_pair_t *pair, down_t *kept, size_t width)
 {
     size_t   j;
     down_t  *down;
@@ -630,7 +402,7 @@ static void
 trace_block(walk_t *walk, down_t *kept, trace_t *trace, size_t width)
 {
     size_t          j, first, size;
-    pair_t         *pair;
+    voice_edit_pair_t         *pair;
     const trace_t  *cell;
 
     pair = walk->pair;
@@ -650,7 +422,7 @@ trace_block(walk_t *walk, down_t *kept, trace_t *trace, size_t width)
         }
 
         cell = trace + (walk->column - 1 - first) * size
-               + (walk->row - 1) / WORD_BITS;
+               + (walk->row - 1) / VOICE_EDIT_WORD;
         edit_add(walk, edit_of(walk, cell));
     }
 }
@@ -660,10 +432,10 @@ static unsigned
 edit_of(const walk_t *walk, const trace_t *cell)
 {
     uint64_t       bit;
-    const pair_t  *pair;
+    const voice_edit_pair_t  *pair;
 
     pair = walk->pair;
-    bit = 1ULL << (walk->row - 1) % WORD_BITS;
+    bit = 1ULL << (walk->row - 1) % VOICE_EDIT_WORD;
 
     if ((cell->diagonal & bit) == 0) {
         return cell->deletion & bit ? VOICE_EDIT_DELETE : VOICE_EDIT_INSERT;

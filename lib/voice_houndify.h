@@ -26,7 +26,7 @@
 #define VOICE_HOUNDIFY_STALE      300  /* seconds a timestamp may be off */
 #define VOICE_HOUNDIFY_ID_MAX     128  /* bytes of an id */
 #define VOICE_HOUNDIFY_KEY_MAX    256  /* bytes of a client key, as text */
-#define VOICE_HOUNDIFY_ANSWER_MAX (16u * 1024 * 1024)
+#define VOICE_HOUNDIFY_ANSWER_MAX (16u * 1024 * 1024)  /* bytes */
 
 
 /* Who asks. */
@@ -153,13 +153,18 @@ typedef struct {
 /*
  * Reads one object (a line of the answer).  *kind says what it was; blank
  * lines and lengths (ObjectByteCountPrefixes) are VOICE_HOUNDIFY_NOTHING, as
- * are objects of an unknown Format.  VOICE_INVALID: not JSON, no object, or
- * a member of the wrong type.
+ * are objects of an unknown Format.  A member of another type than expected
+ * is as good as absent.  VOICE_INVALID: not JSON, no object, a final object
+ * without "Status", or a second final; VOICE_LIMIT: over
+ * VOICE_HOUNDIFY_ANSWER_MAX.
  */
 voice_rc_t voice_houndify_read(voice_houndify_answer_t *answer,
     voice_span_t line, voice_houndify_object_e *kind) VOICE_MUST_CHECK;
 
-/* Reads a whole body; VOICE_INVALID also if no final object is in it. */
+/*
+ * Reads a whole body into an answer that holds nothing yet; VOICE_INVALID
+ * also if no final object is in it.
+ */
 voice_rc_t voice_houndify_read_all(voice_houndify_answer_t *answer,
     voice_span_t body) VOICE_MUST_CHECK;
 

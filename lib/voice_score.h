@@ -125,9 +125,9 @@ double voice_score_p95(double *ms, size_t n);
  * [], "regex": [], "regex_not_match": []}, forbidden a list of phrases;
  * either may be NULL or null.  Each failure adds a sentence to errors (an
  * array).  An empty answer fails if anything is asked for.  A pattern that
- * does not compile or exceeds the match limit is a failure.  *passed is 1 if
- * nothing was added.  VOICE_INVALID: an argument of the wrong type, or text
- * that is not UTF-8.
+ * does not compile or exceeds the match limit is a failure, and so is a
+ * blank one.  *passed is 1 if nothing was added.  VOICE_INVALID: an argument
+ * of the wrong type, or text that is not UTF-8; VOICE_LIMIT; VOICE_NOMEM.
  */
 voice_rc_t voice_score_patterns(const json_t *content,
     const json_t *forbidden, voice_span_t answer, json_t *errors,
