@@ -1,0 +1,169 @@
+
+/*
+ * nchan 1.3 keeps the addresses of its shared memory and settings in static
+ * variables, which it sets while it reads a configuration, from the pool of
+ * the new cycle.  If that cycle fails (a raw HUP with a broken file), nginx
+ * frees the pool and goes on with the old cycle, but nchan's variables stay:
+ * every process born later reads freed memory and dies, hundreds of times a
+ * second.  So the master takes a copy of nchan's writable segments first and
+ * puts it back when the pool of the new cycle dies before it was taken.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <link.h>
+
+#include "ngx_voice_nchan.h"
+
+
+#define NGX_VOICE_NCHAN_OBJECT    "ngx_nchan_module.so"
+#define NGX_VOICE_NCHAN_SEGMENTS  4
+
+
+typedef struct {
+    u_char  *memory;
+    u_char  *copy;
+    size_t   len;
+} ngx_voice_nchan_segment_t;
+
+
+typedef struct {
+    ngx_voice_nchan_segment_t  segments[NGX_VOICE_NCHAN_SEGMENTS];
+    ngx_uint_t                 nsegments;
+} ngx_voice_nchan_state_t;
+
+
+static int ngx_voice_nchan_find(struct dl_phdr_info *info, size_t size,
+    void *data);
+static void ngx_voice_nchan_restore(void *data);
+
+
+/* The copy that is given back if its cycle fails; of the master only. */
+static ngx_voice_nchan_state_t  *ngx_voice_nchan_pending;
+
+
+ngx_int_t
+ngx_voice_nchan_guard(ngx_conf_t *cf)
+{
+    ngx_uint_t                  i;
+    ngx_pool_cleanup_t         *cln;
+    ngx_voice_nchan_state_t    *state;
+    ngx_voice_nchan_segment_t  *segment;
+
+    cln = ngx_pool_cleanup_add(cf->cycle->pool,
+                               sizeof(ngx_voice_nchan_state_t));
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    state = cln->data;
+    state->nsegments = 0;
+
+    (void) dl_iterate_phdr(ngx_voice_nchan_find, state);
+
+    for (i = 0; i < state->nsegments; i++) {
+        segment = &state->segments[i];
+        segment->copy = ngx_palloc(cf->cycle->pool, segment->len);
+        if (segment->copy == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_memcpy(segment->copy, segment->memory, segment->len);
+    }
+
+    cln->handler = ngx_voice_nchan_restore;
+    ngx_voice_nchan_pending = state;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_voice_nchan_taken(void)
+{
+    ngx_voice_nchan_pending = NULL;
+}
+
+
+/*
+ * The writable segments of nchan's object (.data and .bss), without the part
+ * that the loader made read-only after relocation (PT_GNU_RELRO).
+ */
+
+static int
+ngx_voice_nchan_find(struct dl_phdr_info *info, size_t size, void *data)
+{
+    size_t                      len;
+    u_char                     *start, *end, *protected;
+    const char                 *name;
+    ngx_uint_t                  i;
+    const ElfW(Phdr)           *header;
+    ngx_voice_nchan_state_t    *state = data;
+    ngx_voice_nchan_segment_t  *segment;
+
+    (void) size;
+
+    len = ngx_strlen(info->dlpi_name);
+    name = info->dlpi_name + len;
+
+    if (len < sizeof(NGX_VOICE_NCHAN_OBJECT) - 1
+        || ngx_strcmp(name - (sizeof(NGX_VOICE_NCHAN_OBJECT) - 1),
+                      NGX_VOICE_NCHAN_OBJECT) != 0)
+    {
+        return 0;
+    }
+
+    protected = NULL;
+
+    for (i = 0; i < info->dlpi_phnum; i++) {
+        header = &info->dlpi_phdr[i];
+        if (header->p_type == PT_GNU_RELRO) {
+            protected = (u_char *) info->dlpi_addr + header->p_vaddr
+                        + header->p_memsz;
+        }
+    }
+
+    for (i = 0; i < info->dlpi_phnum; i++) {
+        header = &info->dlpi_phdr[i];
+
+        if (header->p_type != PT_LOAD || (header->p_flags & PF_W) == 0
+            || state->nsegments == NGX_VOICE_NCHAN_SEGMENTS)
+        {
+            continue;
+        }
+
+        start = (u_char *) info->dlpi_addr + header->p_vaddr;
+        end = start + header->p_memsz;
+
+        if (protected > start && protected < end) {
+            start = protected;
+        }
+
+        segment = &state->segments[state->nsegments++];
+        segment->memory = start;
+        segment->len = end - start;
+    }
+
+    return 1;
+}
+
+
+static void
+ngx_voice_nchan_restore(void *data)
+{
+    ngx_uint_t                  i;
+    ngx_voice_nchan_state_t    *state = data;
+    ngx_voice_nchan_segment_t  *segment;
+
+    if (ngx_voice_nchan_pending != state) {
+        return;
+    }
+
+    ngx_voice_nchan_pending = NULL;
+
+    for (i = 0; i < state->nsegments; i++) {
+        segment = &state->segments[i];
+        ngx_memcpy(segment->memory, segment->copy, segment->len);
+    }
+}

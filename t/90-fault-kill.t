@@ -1,0 +1,138 @@
+#!/usr/bin/perl
+
+# kill -9 of everything while runs go on: no acknowledged run is lost, no
+# execution counts twice, all runs end.
+
+use strict;
+use warnings;
+
+use Test::More;
+
+use lib 't/lib';
+use Voice;
+use Voice::Demo;
+
+my $kills = $ENV{VOICE_TEST_LONG} ? 100 : 20;
+
+my $voice = Voice->start(processes => 2, workers => 2);
+my $owner = $voice->tenant('acme');
+my $suite = Voice::Demo::suite($voice, $owner, 2);
+
+my %victims = (
+    worker     => sub { kill_child('workers') },
+    nginx      => sub { kill_child('nginx') },
+    postgres   => sub { kill_service('postgres') },
+    redis      => sub { kill_service('redis') },
+    empty      => sub { kill_service('redis', 1) },
+    supervisor => sub { kill_service('workers') },
+);
+my @order = qw(worker nginx redis worker postgres supervisor empty);
+
+my (@runs, $done);
+
+for my $round (0 .. $kills - 1) {
+    push @runs, start_run();
+    $done++ if $victims{$order[$round % @order]}->($round);
+}
+
+is($done, $kills, "$kills processes were killed");
+
+my @states = map { ended($_) } @runs;
+
+is(scalar(grep { $_->{status} !~ /^(?:completed|failed)$/ } @states), 0,
+   'every acknowledged run ends');
+is(scalar(grep { $_->{total_tests} != $_->{passed_tests}
+                 + $_->{failed_tests} + $_->{skipped_tests}
+                 + $_->{pending_validation} } @states), 0,
+   'the counters of each run add up');
+is($voice->sql('select count(*) from (select execution_id from'
+               . ' core.validation_result group by execution_id'
+               . ' having count(*) > 1) twice'), 0,
+   'no execution was judged twice');
+is($voice->sql("select count(*) from (select subject_id from core.event where"
+               . " type in ('test_run.completed', 'test_run.failed') group by"
+               . ' subject_id having count(*) <> 1) twice'), 0,
+   'the end of each run was told once');
+is($voice->sql("select count(*) from core.job where state in ('queued',"
+               . " 'running')"), 0, 'no job is left');
+is($voice->sql("select count(*) from core.execution where status = 'error'"),
+   0, 'no execution was given up');
+
+ok($voice->wait_for(sub {
+    $voice->sql('select count(*) from core.event where published_at is null')
+        eq '0' }, 60), 'every event was published in the end');
+
+$voice->finish(alerts => qr/exited on signal 9|redis|Redis/i);
+
+
+# A run that was acknowledged; a request that met a dying process is asked
+# again.
+sub start_run {
+    my $id;
+
+    $voice->wait_for(sub {
+        my $reply = $voice->request('POST', '/api/v1/test-runs', headers => {
+            Authorization => "Bearer $owner->{token}",
+            'Content-Type' => 'application/json' },
+            content => qq({"suite_id":"$suite"}));
+        $id = $reply->{json}{data}{id} if $reply->{status} == 201;
+        return $id;
+    }, 30) or BAIL_OUT('no run can be started');
+
+    return $id;
+}
+
+
+sub kill_child {
+    my ($service) = @_;
+
+    my $pid = $voice->wait_for(sub {
+        my @children = $voice->children($service);
+        return $children[int rand @children];
+    }, 30) or return 0;
+
+    return kill 'KILL', $pid;
+}
+
+
+sub kill_service {
+    my ($service, $lose) = @_;
+
+    my $pid = $voice->pid($service) or return 0;
+    my @children = $voice->children($service);
+
+    kill 'KILL', $pid or return 0;
+    # PostgreSQL's backends see by themselves that their master is gone.
+    $voice->wait_for(sub { !grep { alive($_) } $pid, @children }, 30);
+
+    if ($lose) {
+        system('rm', '-rf', "$voice->{stack}{data}/run/appendonlydir");
+    }
+    my $output = $voice->stack('start', $service);
+
+    return $? == 0 || do { diag($output); 0 };
+}
+
+
+sub alive {
+    my ($pid) = @_;
+
+    my $stat = eval { Voice::slurp("/proc/$pid/stat") } // return 0;
+
+    return $stat !~ /\) Z /;
+}
+
+
+sub ended {
+    my ($id) = @_;
+
+    my $run;
+    $voice->wait_for(sub {
+        my $reply = $voice->request('GET', "/api/v1/test-runs/$id",
+            headers => { Authorization => "Bearer $owner->{token}" });
+        $run = $reply->{json}{data} // return 0;
+        return $run->{status} !~ /^(?:pending|running)$/;
+    }, 240);
+
+    return $run;
+}
