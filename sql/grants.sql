@@ -10,16 +10,18 @@ grant execute on all functions in schema core
     to voice_owner, voice_work, voice_lookup;
 grant execute on all functions in schema api to voice_edge, voice_owner;
 grant execute on all functions in schema work to voice_worker;
-grant usage on type api.ctx, api.reply
-    to voice_edge, voice_work, voice_lookup;
-grant usage on type core.paging to voice_work, voice_lookup;
 
 grant select on core.tenant, core.app_user, core.membership,
     core.refresh_token, core.api_key to voice_lookup;
 
+grant insert, update on core.counter to voice_work;
 grant select on core.error, core.job_kind, core.counter, core.audit_log,
     core.audit_head, core.event_head to voice_work;
 grant insert, update on core.event_head to voice_work;
 grant select, update, delete on core.job, core.event to voice_work;
 grant select, insert, update, delete on core.worker to voice_work;
 grant select, delete on core.session to voice_work;
+
+-- The superuser's own.
+revoke execute on function work.bootstrap(text, text, text, text, boolean)
+    from voice_worker;

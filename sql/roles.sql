@@ -49,5 +49,6 @@ alter default privileges for role voice_work
     revoke execute on functions from public;
 alter default privileges for role voice_lookup
     revoke execute on functions from public;
+-- Types hold nothing; functions of all three roles speak in them.
 alter default privileges for role voice_owner
-    revoke usage on types from public;
+    grant usage on types to public;

@@ -1,0 +1,301 @@
+-- The queue as the workers see it: docs/design.md "Jobs".
+
+set local role voice_work;
+
+create or replace function work.kinds()
+returns table (kind text, queue text, soft_seconds int, hard_seconds int,
+               max_attempts int)
+language sql stable security definer set search_path = core, pg_temp
+as $$
+    select k.kind, k.queue, k.soft_seconds, k.hard_seconds, k.max_attempts
+      from core.job_kind k order by k.kind
+$$;
+
+-- Due jobs of a queue in the order in which they should run: by priority,
+-- then the tenant that has the fewest running ones, then age.  Walks the
+-- (tenant, priority) pairs by index, so a long queue costs nothing.
+create or replace function core.candidates(p_queue text, p_limit int)
+returns table (id uuid, place bigint)
+language sql stable set search_path = core, pg_temp
+set enable_seqscan = off set enable_bitmapscan = off set jit = off
+as $$
+    with recursive lane (tenant_id, priority) as (
+        (select j.tenant_id, j.priority
+           from core.job j
+          where j.queue = p_queue and j.state = 'queued'
+          order by j.tenant_id, j.priority limit 1)
+        union all
+        select n.tenant_id, n.priority
+          from lane l
+         cross join lateral (
+            select j.tenant_id, j.priority
+              from core.job j
+             where j.queue = p_queue and j.state = 'queued'
+               and (j.tenant_id, j.priority) > (l.tenant_id, l.priority)
+             order by j.tenant_id, j.priority limit 1) n
+    ), running as (
+        select j.tenant_id, count(*) as n
+          from core.job j
+         where j.queue = p_queue and j.state = 'running'
+         group by j.tenant_id
+    )
+    select c.id,
+           row_number() over (order by l.priority,
+               coalesce(r.n, 0) + c.turn, c.run_at, c.id)
+      from lane l
+      left join running r on r.tenant_id = l.tenant_id
+     cross join lateral (
+        select j.id, j.run_at,
+               row_number() over (order by j.run_at, j.id) as turn
+          from core.job j
+         where j.queue = p_queue and j.state = 'queued'
+           and j.tenant_id = l.tenant_id and j.priority = l.priority
+           and j.run_at <= now()
+         order by j.run_at, j.id
+         limit p_limit) c
+     order by 2
+     limit p_limit
+$$;
+
+-- How long a claim is good without a beat.  Under a supervisor that beats,
+-- a short while, so that the jobs of a pool that died are back soon; else as
+-- long as the job may take at all.
+create or replace function core.lease(p_worker text, p_hard int)
+returns interval
+language sql stable set search_path = core, pg_temp
+as $$
+    select least(make_interval(secs => p_hard + 15),
+                 case when exists (
+                     select from core.worker w
+                      where w.name = p_worker
+                        and w.beat_at > now() - interval '15 seconds')
+                 then interval '30 seconds' end)
+$$;
+
+create or replace function work.claim(p_worker text, p_queue text, p_max int)
+returns table (job_id uuid, tenant_id uuid, kind text, attempt int,
+               token bigint, soft_seconds int, hard_seconds int,
+               trace_id text, args jsonb)
+language plpgsql volatile security definer set search_path = core, pg_temp
+as $$
+declare
+    v_ids    uuid[] := '{}';
+    v_limit  int := least(greatest(p_max, 1), 100) + 16;
+    v_found  int;
+begin
+    -- Others may hold the first candidates: then look at more of them.
+    loop
+        select count(*) into v_found from core.candidates(p_queue, v_limit);
+
+        v_ids := array(
+            select l.id from core.candidates(p_queue, v_limit) c
+              join core.job l on l.id = c.id and l.state = 'queued'
+             order by c.place
+             limit greatest(p_max, 1)
+               for update of l skip locked);
+
+        exit when cardinality(v_ids) > 0 or v_found < v_limit
+               or v_limit > 4000;
+        v_limit := v_limit * 4;
+    end loop;
+
+    return query
+    update core.job j
+       set state = 'running', attempt = j.attempt + 1, token = j.token + 1,
+           worker = p_worker, claimed_at = now(),
+           lease_until = now() + core.lease(p_worker, k.hard_seconds)
+      from core.job_kind k
+     where j.id = any (v_ids) and k.kind = j.kind
+    returning j.id, j.tenant_id, j.kind, j.attempt, j.token,
+              k.soft_seconds, k.hard_seconds, j.trace_id, j.args;
+end
+$$;
+
+-- Seconds to wait before the next attempt: exponential, a quarter of jitter.
+create or replace function core.backoff(p_kind core.job_kind, p_failed int)
+returns interval
+language sql volatile set search_path = core, pg_temp
+as $$
+    select make_interval(secs => (0.75 + random() / 2)
+        * least(p_kind.backoff_max,
+                p_kind.backoff_seconds * 2.0 ^ least(p_failed - 1, 20)))
+$$;
+
+create or replace function work.fail(
+    p_job uuid, p_token bigint, p_error text, p_retry boolean,
+    p_retry_after int)
+returns table (accepted boolean, state text, wake text[])
+language plpgsql volatile security definer set search_path = core, pg_temp
+as $$
+declare
+    j       core.job := core.hold_job(p_job, p_token);
+    k       core.job_kind;
+    v_wait  interval;
+begin
+    if j.id is null then
+        return query select false, null::text, '{}'::text[];
+        return;
+    end if;
+
+    select * into k from core.job_kind i where i.kind = j.kind;
+
+    if not p_retry or j.attempt - j.lost >= k.max_attempts then
+        perform core.count('jobs_dead', j.kind);
+        update core.job d
+           set state = 'dead', ended_at = now(), lease_until = null,
+               error = left(p_error, 500)
+         where d.id = j.id;
+        return query select true, 'dead', '{}'::text[];
+        return;
+    end if;
+
+    v_wait := case when p_retry_after > 0
+                   then make_interval(secs => least(p_retry_after, 86400))
+                   else core.backoff(k, j.attempt - j.lost) end;
+
+    perform core.count('jobs_retried', j.kind);
+    update core.job q
+       set state = 'queued', run_at = now() + v_wait, sent_at = null,
+           lease_until = null, worker = null, error = left(p_error, 500)
+     where q.id = j.id;
+
+    -- nothing to wake yet: work.due() sends the entry when it is time
+    return query select true, 'queued', '{}'::text[];
+end
+$$;
+
+-- The supervisor lives and so do these children.  Returns the jobs that it
+-- does not hold any more.
+create or replace function work.beat(
+    p_worker text, p_queues text[], p_jobs uuid[], p_tokens bigint[])
+returns setof uuid
+language plpgsql volatile security definer set search_path = core, pg_temp
+as $$
+begin
+    insert into core.worker (name, queues) values (p_worker, p_queues)
+    on conflict (name) do update set queues = excluded.queues,
+                                     beat_at = now();
+
+    update core.job j
+       set lease_until = greatest(j.lease_until,
+               least(now() + interval '30 seconds',
+                     j.claimed_at + make_interval(secs => k.hard_seconds
+                                                          + 15)))
+      from unnest(p_jobs, p_tokens) h (id, token), core.job_kind k
+     where j.id = h.id and j.token = h.token and j.state = 'running'
+       and k.kind = j.kind;
+
+    return query
+    select h.id from unnest(p_jobs, p_tokens) h (id, token)
+     where not exists (select from core.job j
+                        where j.id = h.id and j.token = h.token
+                          and j.state = 'running');
+end
+$$;
+
+-- Takes back what nobody holds any more.  A lease that ran out while
+-- PostgreSQL was down gets 30 seconds in which its holder may beat.  Gone
+-- ten times, a job is what kills its pools.
+create or replace function work.rescue() returns text[]
+language plpgsql volatile security definer set search_path = core, pg_temp
+as $$
+declare
+    j       record;
+    v_wake  text[] := '{}';
+    v_up    timestamptz := pg_postmaster_start_time();
+begin
+    for j in select l.id, l.queue, l.kind, l.lost
+               from core.job l
+              where l.state = 'running' and l.lease_until < now()
+                and (l.lease_until > v_up
+                     or now() > v_up + interval '30 seconds')
+              order by l.id limit 1000
+                for update skip locked
+    loop
+        update core.job r
+           set state = case when j.lost < 9 then 'queued' else 'dead' end,
+               ended_at = case when j.lost < 9 then null else now() end,
+               run_at = now(), sent_at = now(), lost = j.lost + 1,
+               lease_until = null, worker = null,
+               error = 'The worker that ran the job died.'
+         where r.id = j.id;
+
+        perform core.count('jobs_rescued', j.kind);
+        v_wake := v_wake || case when j.lost < 9 then array[j.queue]
+                                 else '{}'::text[] end;
+    end loop;
+
+    return v_wake;
+end
+$$;
+
+-- Queues that have due jobs which no entry was sent for within 30 seconds:
+-- retries whose time has come, and what Redis lost.  Entries bring a worker
+-- to claim and carry no job, so the oldest max jobs of a queue speak for all
+-- behind them.
+create or replace function work.due(p_max int)
+returns table (queue text, n bigint)
+language sql volatile security definer set search_path = core, pg_temp
+as $$
+    with head as (
+        select h.id
+          from (select distinct k.queue from core.job_kind k) q
+         cross join lateral (
+            select j.id, j.sent_at from core.job j
+             where j.queue = q.queue and j.state = 'queued'
+               and j.run_at <= now()
+             order by j.run_at limit p_max) h
+         where h.sent_at is null or h.sent_at < now() - interval '30 seconds'
+    ), held as (
+        select j.id from core.job j
+         where j.id in (select h.id from head h) and j.state = 'queued'
+           for update skip locked
+    ), sent as (
+        update core.job j set sent_at = now()
+          from held h where j.id = h.id
+        returning j.queue
+    )
+    select s.queue, count(*) from sent s group by s.queue
+$$;
+
+-- Retention, a bounded number of rows a call; how many were removed.
+create or replace function work.purge() returns bigint
+language plpgsql volatile security definer set search_path = core, pg_temp
+as $$
+declare
+    v_some   bigint;
+    v_total  bigint := 0;
+begin
+    delete from core.event e
+     where e.position in (select p.position from core.event p
+                           where p.published_at < now() - interval '7 days'
+                           limit 5000);
+    get diagnostics v_some = row_count;
+    v_total := v_total + v_some;
+
+    delete from core.job j
+     where j.id in (select p.id from core.job p
+                     where p.ended_at < now() - interval '7 days'
+                       and (p.state <> 'dead'
+                            or p.ended_at < now() - interval '30 days')
+                     limit 5000);
+    get diagnostics v_some = row_count;
+    v_total := v_total + v_some;
+
+    delete from core.session s
+     where (s.tenant_id, s.id) in (
+               select p.tenant_id, p.id from core.session p
+                where coalesce(p.ended_at, p.expires_at)
+                      < now() - interval '30 days'
+                limit 5000);
+    get diagnostics v_some = row_count;
+    v_total := v_total + v_some;
+
+    delete from core.worker w where w.beat_at < now() - interval '1 day';
+    get diagnostics v_some = row_count;
+
+    return v_total + v_some;
+end
+$$;
+
+set local role voice_owner;
