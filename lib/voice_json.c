@@ -9,6 +9,7 @@
 
 
 #define JSON_TOKEN_MAX  512            /* bytes of one unescaped token */
+#define JSON_REF_MAX    1024           /* bytes of a decoded reference */
 
 
 typedef struct {
@@ -17,6 +18,8 @@ typedef struct {
 } json_token_t;
 
 
+static int pointer_decode(char *out, size_t size, const char *ref);
+static int hex_value(char c);
 static int too_deep(voice_span_t text, voice_json_error_t *err);
 static void fail(voice_json_error_t *err, size_t line, size_t column,
     const char *reason);
@@ -94,6 +97,19 @@ voice_json_at(const json_t *root, const char *pointer)
     }
 
     return value;
+}
+
+
+json_t *
+voice_json_ref(const json_t *root, const char *ref)
+{
+    char  pointer[JSON_REF_MAX];
+
+    if (ref[0] != '#' || !pointer_decode(pointer, sizeof(pointer), ref + 1)) {
+        return NULL;
+    }
+
+    return voice_json_at(root, pointer);
 }
 
 
@@ -324,4 +340,54 @@ member_set(json_t *parent, voice_span_t token, json_t *value)
     json_decref(value);
 
     return VOICE_NOTFOUND;
+}
+
+
+/* Percent-decodes the fragment of a reference (RFC 6901 section 6). */
+static int
+pointer_decode(char *out, size_t size, const char *ref)
+{
+    int          high, low;
+    size_t       n;
+    const char  *p;
+
+    n = 0;
+
+    for (p = ref; *p != '\0'; p++) {
+        if (n + 1 >= size) {
+            return 0;
+        }
+
+        if (*p != '%') {
+            out[n++] = *p;
+            continue;
+        }
+
+        high = hex_value(p[1]);
+        low = high < 0 ? -1 : hex_value(p[2]);
+
+        if (low < 0 || (high == 0 && low == 0)) {
+            return 0;
+        }
+
+        out[n++] = (char) (high << 4 | low);
+        p += 2;
+    }
+
+    out[n] = '\0';
+
+    return out[0] == '\0' || out[0] == '/';
+}
+
+
+static int
+hex_value(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+
+    c |= 0x20;
+
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }

@@ -37,6 +37,12 @@ json_t *voice_json_parse(voice_span_t text, voice_json_error_t *err)
 json_t *voice_json_at(const json_t *root, const char *pointer);
 
 /*
+ * The same for a local reference: "#" and a percent-encoded JSON Pointer
+ * (RFC 6901 section 6).
+ */
+json_t *voice_json_ref(const json_t *root, const char *ref);
+
+/*
  * Sets the value at a JSON Pointer, all but the last member must exist.
  * Takes over the reference of value, also on failure.
  */

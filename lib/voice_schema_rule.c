@@ -14,8 +14,6 @@
 
 static void rule_place(char place[RULE_PLACE_MAX],
     const schema_rule_t *rule, const char *name);
-static int pointer_decode(char *out, size_t size, const char *ref);
-static int hex_value(char c);
 
 
 voice_rc_t
@@ -144,21 +142,18 @@ schema_compile_limit(voice_schemas_t *set, schema_rule_t *rule)
 voice_rc_t
 schema_compile_ref(voice_schemas_t *set, schema_rule_t *rule)
 {
-    char              pointer[RULE_PLACE_MAX];
     const char       *ref;
     const json_t     *target;
     schema_branch_t  *branch;
 
     ref = json_string_value(rule->value);
 
-    if (ref == NULL || ref[0] != '#'
-        || !pointer_decode(pointer, sizeof(pointer), ref + 1))
-    {
+    if (ref == NULL || ref[0] != '#') {
         return schema_refuse(set, rule, VOICE_INVALID,
                              "must be \"#\" and a JSON Pointer");
     }
 
-    target = voice_json_at(schema_document(set), pointer);
+    target = voice_json_ref(schema_document(set), ref);
 
     if (target == NULL) {
         return schema_refuse(set, rule, VOICE_INVALID,
@@ -171,7 +166,7 @@ schema_compile_ref(voice_schemas_t *set, schema_rule_t *rule)
         return VOICE_NOMEM;
     }
 
-    branch->schema = schema_register(set, target, pointer);
+    branch->schema = schema_register(set, target, ref + 1);
 
     return branch->schema == NULL ? VOICE_INVALID : VOICE_OK;
 }
@@ -227,54 +222,4 @@ rule_place(char place[RULE_PLACE_MAX], const schema_rule_t *rule,
     if (name != NULL) {
         (void) schema_token_write(place + n, RULE_PLACE_MAX - n, name);
     }
-}
-
-
-/* Percent-decodes the fragment of a reference (RFC 6901 section 6). */
-static int
-pointer_decode(char *out, size_t size, const char *ref)
-{
-    int          high, low;
-    size_t       n;
-    const char  *p;
-
-    n = 0;
-
-    for (p = ref; *p != '\0'; p++) {
-        if (n + 1 >= size) {
-            return 0;
-        }
-
-        if (*p != '%') {
-            out[n++] = *p;
-            continue;
-        }
-
-        high = hex_value(p[1]);
-        low = high < 0 ? -1 : hex_value(p[2]);
-
-        if (low < 0 || (high == 0 && low == 0)) {
-            return 0;
-        }
-
-        out[n++] = (char) (high << 4 | low);
-        p += 2;
-    }
-
-    out[n] = '\0';
-
-    return out[0] == '\0' || out[0] == '/';
-}
-
-
-static int
-hex_value(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-
-    c |= 0x20;
-
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }

@@ -1,0 +1,53 @@
+/*
+ * The router: templates of paths in a trie of segments.  A literal segment
+ * beats a capture; templates of one shape must be one text.
+ */
+
+#ifndef VOICE_ROUTE_H
+#define VOICE_ROUTE_H
+
+
+#include "voice_base.h"
+
+
+#define VOICE_ROUTE_METHODS   5
+#define VOICE_ROUTE_CAPTURES  4        /* of one template */
+
+
+typedef struct voice_routes_s  voice_routes_t;
+
+
+/* What a template leads to. */
+typedef struct {
+    const char  *template;             /* the caller's */
+    unsigned     ncaptures;
+    const void  *targets[VOICE_ROUTE_METHODS];  /* NULL: no such method */
+} voice_route_t;
+
+
+/* NULL: out of memory. */
+voice_routes_t *voice_routes_create(void);
+void voice_routes_destroy(voice_routes_t *routes);
+
+/*
+ * Adds a target, which the routes only borrow, like the template ("/a/{b}").
+ * VOICE_INVALID: *reason says what is wrong, and *other which template it
+ * clashes with or NULL.
+ */
+voice_rc_t voice_routes_add(voice_routes_t *routes, const char *template,
+    unsigned method, const void *target, const char **reason,
+    const char **other) VOICE_MUST_CHECK;
+
+/* The route of a path, NULL if there is none; captures point into path. */
+const voice_route_t *voice_routes_find(const voice_routes_t *routes,
+    voice_span_t path, voice_span_t captures[VOICE_ROUTE_CAPTURES]);
+
+/*
+ * The captures' names in a template, in order; 0 for none.  At most
+ * VOICE_ROUTE_CAPTURES are written, the true number is returned.
+ */
+unsigned voice_route_names(const char *template,
+    voice_span_t names[VOICE_ROUTE_CAPTURES]);
+
+
+#endif /* VOICE_ROUTE_H */
