@@ -206,7 +206,7 @@ ngx_voice_pg_dispatch(ngx_voice_pg_pool_t *pool)
         }
 
         /* nothing of it can have run: another connection may take it once */
-        if (query->retried) {
+        if (query->state == NGX_VOICE_PG_WAITING && query->retried) {
             ngx_voice_pg_finish(query, NGX_VOICE_PG_DOWN);
         }
 

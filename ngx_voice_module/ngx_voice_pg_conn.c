@@ -11,11 +11,13 @@
 #include "ngx_voice_pg_conn.h"
 
 
-#define NGX_VOICE_PG_BACKOFF_MIN  100      /* ms */
+#define NGX_VOICE_PG_AT_ONCE      20       /* ms */
+#define NGX_VOICE_PG_BACKOFF_MIN  100
 #define NGX_VOICE_PG_BACKOFF_MAX  5000
 #define NGX_VOICE_PG_FIRM         1000     /* up so long: no backoff */
 
 
+static ngx_msec_t ngx_voice_pg_backoff(ngx_uint_t attempts);
 static ngx_int_t ngx_voice_pg_conn_attach(ngx_voice_pg_conn_t *conn,
     ngx_uint_t event);
 static void ngx_voice_pg_conn_detach(ngx_voice_pg_conn_t *conn);
@@ -112,20 +114,10 @@ ngx_voice_pg_conn_close(ngx_voice_pg_conn_t *conn)
 void
 ngx_voice_pg_conn_lost(ngx_voice_pg_conn_t *conn, const char *reason)
 {
-    ngx_uint_t            level, shift;
-    ngx_msec_t            delay;
+    ngx_uint_t            level;
     ngx_voice_pg_pool_t  *pool;
 
     pool = conn->pool;
-
-    if (conn->opened != 0
-        && ngx_current_msec - conn->opened >= NGX_VOICE_PG_FIRM)
-    {
-        conn->attempts = 0;
-    }
-
-    conn->opened = 0;
-    pool->figures.failures++;
 
     level = (conn->attempts == 0) ? NGX_LOG_ERR : NGX_LOG_INFO;
 
@@ -134,18 +126,42 @@ ngx_voice_pg_conn_lost(ngx_voice_pg_conn_t *conn, const char *reason)
                   "voice pg \"%V\": connection lost or refused: %*s",
                   &pool->conf->name, strcspn(reason, "\n"), reason);
 
+    pool->figures.failures++;
+
+    if (conn->opened != 0
+        && ngx_current_msec - conn->opened >= NGX_VOICE_PG_FIRM)
+    {
+        conn->attempts = 0;
+
+    } else {
+        conn->attempts++;
+    }
+
+    conn->opened = 0;
+
     ngx_voice_pg_conn_close(conn);
 
     conn->state = NGX_VOICE_PG_BACKOFF;
-    shift = ngx_min(conn->attempts, 6);
-    delay = ngx_min(NGX_VOICE_PG_BACKOFF_MIN << shift,
-                    NGX_VOICE_PG_BACKOFF_MAX);
-    delay = delay / 2 + (ngx_msec_t) ngx_random() % (delay / 2 + 1);
-    conn->attempts++;
-
-    ngx_add_timer(&conn->timer, delay);
+    ngx_add_timer(&conn->timer, ngx_voice_pg_backoff(conn->attempts));
 
     ngx_voice_pg_give_up(pool);
+}
+
+
+/* Exponential, half of it by chance; at once after a loss. */
+static ngx_msec_t
+ngx_voice_pg_backoff(ngx_uint_t attempts)
+{
+    ngx_msec_t  delay;
+
+    if (attempts == 0) {
+        return (ngx_msec_t) ngx_random() % NGX_VOICE_PG_AT_ONCE;
+    }
+
+    delay = NGX_VOICE_PG_BACKOFF_MIN << ngx_min(attempts - 1, 6);
+    delay = ngx_min(delay, NGX_VOICE_PG_BACKOFF_MAX);
+
+    return delay / 2 + (ngx_msec_t) ngx_random() % (delay / 2 + 1);
 }
 
 
@@ -179,6 +195,7 @@ ngx_voice_pg_conn_attach(ngx_voice_pg_conn_t *conn, ngx_uint_t event)
 static void
 ngx_voice_pg_conn_detach(ngx_voice_pg_conn_t *conn)
 {
+    ngx_uint_t         flags;
     ngx_connection_t  *c;
 
     c = conn->connection;
@@ -188,12 +205,15 @@ ngx_voice_pg_conn_detach(ngx_voice_pg_conn_t *conn)
 
     conn->connection = NULL;
 
+    /* libpq closes a descriptor as soon as it finds the other side gone */
+    flags = (PQsocket(conn->pg) == c->fd) ? 0 : NGX_CLOSE_EVENT;
+
     if (c->read->active) {
-        (void) ngx_del_event(c->read, NGX_READ_EVENT, 0);
+        (void) ngx_del_event(c->read, NGX_READ_EVENT, flags);
     }
 
     if (c->write->active) {
-        (void) ngx_del_event(c->write, NGX_WRITE_EVENT, 0);
+        (void) ngx_del_event(c->write, NGX_WRITE_EVENT, flags);
     }
 
     ngx_free_connection(c);

@@ -143,8 +143,8 @@ ngx_int_t ngx_voice_pg_connect(ngx_voice_pg_conn_t *conn);
 /* ngx_voice_pg_statement.c */
 
 /*
- * Moves the query from pool->waiting to conn->sent.  NGX_ERROR: it was not
- * sent and still waits; the caller must report the connection lost.
+ * Moves the query from pool->waiting to conn->sent.  NGX_ERROR: the caller
+ * must report the connection lost; a query that was not sent still waits.
  */
 ngx_int_t ngx_voice_pg_conn_send(ngx_voice_pg_conn_t *conn,
     ngx_voice_pg_query_t *query);

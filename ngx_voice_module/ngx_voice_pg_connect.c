@@ -111,8 +111,8 @@ ngx_voice_pg_string(ngx_pool_t *pool, const ngx_str_t *str)
         return NULL;
     }
 
-    ngx_memcpy(p, str->data, str->len);
-    p[str->len] = '\0';
+    (void) ngx_cpystrn((u_char *) p, str->len ? str->data : (u_char *) "",
+                       str->len + 1);
 
     return p;
 }

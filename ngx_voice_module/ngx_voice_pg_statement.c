@@ -71,10 +71,7 @@ ngx_voice_pg_conn_send(ngx_voice_pg_conn_t *conn, ngx_voice_pg_query_t *query)
         ngx_del_timer(&conn->timer);
     }
 
-    /* a failure here shows again when the answer is read */
-    (void) ngx_voice_pg_conn_flush(conn);
-
-    return NGX_OK;
+    return ngx_voice_pg_conn_flush(conn);
 }
 
 
@@ -111,7 +108,7 @@ ngx_voice_pg_conn_flush(ngx_voice_pg_conn_t *conn)
     wev = conn->connection->write;
     left = PQflush(conn->pg);
 
-    if (left < 0) {
+    if (left < 0 || PQstatus(conn->pg) == CONNECTION_BAD) {
         return NGX_ERROR;
     }
 
