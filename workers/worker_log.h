@@ -35,8 +35,6 @@ typedef struct {
 voice_rc_t worker_log_open(const char *file, int level) VOICE_MUST_CHECK;
 /* Opens the same file again, after it was moved away. */
 void worker_log_reopen(void);
-/* A descriptor of the log for children; never closed by them. */
-int worker_log_fd(void);
 
 /* Who speaks; both are copied. */
 void worker_log_process(const char *worker, const char *child);

@@ -1,0 +1,84 @@
+
+/*
+ * What a child process knows of itself, and how it tells the supervisor what
+ * it is doing: a slot in memory that both share.
+ */
+
+#ifndef WORKER_CHILD_H
+#define WORKER_CHILD_H
+
+
+#include <stdatomic.h>
+#include <sys/types.h>
+
+#include "worker_settings.h"
+#include "worker_supervisor.h"
+
+
+typedef enum {
+    WORKER_SLOT_IDLE = 0,
+    WORKER_SLOT_BUSY,                  /* runs the job */
+    WORKER_SLOT_FINISHING              /* has the result, tells SQL */
+} worker_slot_e;
+
+
+typedef struct {
+    char     job_id[40];
+    int64_t  token;
+    int64_t  hard_ms;                  /* CLOCK_MONOTONIC: killed then */
+    int64_t  lease_ms;                 /* the lease of the claim ends then */
+    int      state;                    /* worker_slot_e */
+} worker_report_t;
+
+
+/*
+ * Written by the child, read by the supervisor; odd sequence: being written.
+ * A child that dies while it writes leaves it odd: then nothing is known.
+ */
+typedef struct {
+    atomic_uint      sequence;
+    atomic_llong     alive_ms;         /* last sign of life between jobs; 0:
+                                          none is expected */
+    worker_report_t  report;
+} worker_slot_t;
+
+
+/* What the supervisor hands to a child. */
+typedef struct {
+    const worker_settings_t  *settings;
+    const char               *queue;   /* NULL: no queue child */
+    const char               *name;    /* "test_execution.1", "keeper" */
+    worker_main_pt            main;
+    worker_slot_t            *slot;
+    int                       listen_fd;       /* of the agent; or -1 */
+    pid_t                     parent;
+} worker_child_t;
+
+
+/* Runs in the forked process; never returns. */
+void worker_child_run(const worker_child_t *child)
+    __attribute__((noreturn));
+
+/* Reads a slot from the supervisor's side; 0: it is being written. */
+int worker_slot_read(worker_slot_t *slot, worker_report_t *report);
+void worker_slot_clear(worker_slot_t *slot);
+
+/* For the child itself: its queue, its name. */
+const char *worker_child_queue(void);
+const char *worker_child_name(void);
+
+/*
+ * The listening socket of the built-in agent.  The supervisor opens it, so
+ * that callers wait in its backlog while the agent is started anew; -1: off.
+ */
+int worker_child_listen_fd(void);
+
+/* A sign of life between jobs; a child that gave one must go on doing so. */
+void worker_child_alive(void);
+void worker_child_report(const worker_report_t *report);
+
+/* Sleeps, not past a request to end; gives signs of life. */
+void worker_child_sleep(int ms);
+
+
+#endif /* WORKER_CHILD_H */

@@ -1,0 +1,518 @@
+
+/*
+ * The synchronous PostgreSQL client: libpq's nonblocking calls with poll(),
+ * so that a server which stopped answering cannot hold a process.
+ */
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+
+#include "worker_clock.h"
+#include "worker_db.h"
+#include "worker_log.h"
+
+
+#define DB_PREPARED_MAX  64
+#define DB_SLACK_MS      3000          /* client side, over the server's */
+#define DB_BACKOFF_MIN   100
+#define DB_BACKOFF_MAX   3000
+#define DB_MEMBER_MAX    128
+
+
+const char  worker_sql_kinds[] =
+    "select kind, queue, soft_seconds, hard_seconds from work.kinds()";
+const char  worker_sql_claim[] =
+    "select job_id, tenant_id, kind, attempt, token, soft_seconds, "
+    "hard_seconds, trace_id, args from work.claim($1, $2, $3)";
+const char  worker_sql_fail[] =
+    "select accepted, state, wake from work.fail($1, $2, $3, $4, $5)";
+const char  worker_sql_beat[] =
+    "select work.beat($1, $2, $3, $4) as lost";
+const char  worker_sql_rescue[] = "select work.rescue() as wake";
+const char  worker_sql_due[] = "select queue, n from work.due($1)";
+const char  worker_sql_relay_take[] =
+    "select tenant_id, seq, type, channels, body from work.relay_take($1)";
+const char  worker_sql_relay_done[] = "select work.relay_done($1, $2)";
+const char  worker_sql_purge[] = "select work.purge()";
+/* A bigint literal a key: locks of the session, held by one process. */
+const char  worker_sql_lock[] = "select pg_try_advisory_lock($1::bigint)";
+const char  worker_sql_listen[] = "listen voice_event";
+
+
+struct worker_db_s {
+    const worker_settings_t  *settings;
+    PGconn                   *conn;    /* NULL: not connected */
+    const char               *prepared[DB_PREPARED_MAX];
+    unsigned                  nprepared;
+    unsigned                  generation;
+    int                       backoff_ms;
+    int64_t                   retry_at;
+    char                      problem[256];
+};
+
+
+static int db_connect(worker_db_t *db);
+static int db_connect_wait(worker_db_t *db, int64_t deadline);
+static worker_db_e db_execute(worker_db_t *db, const char *sql,
+    const char *const *params, int nparams, PGresult **result);
+static worker_db_e db_prepare(worker_db_t *db, const char *sql, char name[16],
+    PGresult **result);
+static worker_db_e db_answer(worker_db_t *db, PGresult **result);
+static int db_wait(worker_db_t *db, short events, int64_t deadline);
+static void db_lost(worker_db_t *db, const char *reason);
+static void db_notice(void *data, const PGresult *result);
+static void one_line(char *out, size_t size, const char *text);
+
+
+worker_db_t *
+worker_db_create(const worker_settings_t *settings)
+{
+    worker_db_t  *db;
+
+    db = calloc(1, sizeof(worker_db_t));
+    if (db != NULL) {
+        db->settings = settings;
+    }
+
+    return db;
+}
+
+
+void
+worker_db_destroy(worker_db_t *db)
+{
+    if (db == NULL) {
+        return;
+    }
+
+    worker_db_close(db);
+    free(db);
+}
+
+
+worker_db_e
+worker_db_run(worker_db_t *db, const char *sql, const char *const *params,
+    int nparams, PGresult **result)
+{
+    *result = NULL;
+
+    if (db->conn == NULL && !db_connect(db)) {
+        return WORKER_DB_DOWN;
+    }
+
+    return db_execute(db, sql, params, nparams, result);
+}
+
+
+void
+worker_db_close(worker_db_t *db)
+{
+    PQfinish(db->conn);
+    db->conn = NULL;
+    db->nprepared = 0;
+}
+
+
+unsigned
+worker_db_generation(const worker_db_t *db)
+{
+    return db->generation;
+}
+
+
+int
+worker_db_socket(const worker_db_t *db)
+{
+    return db->conn == NULL ? -1 : PQsocket(db->conn);
+}
+
+
+int
+worker_db_notified(worker_db_t *db)
+{
+    int        any;
+    PGnotify  *notify;
+
+    if (db->conn == NULL) {
+        return 0;
+    }
+
+    if (!PQconsumeInput(db->conn)) {
+        db_lost(db, PQerrorMessage(db->conn));
+        return 0;
+    }
+
+    any = 0;
+
+    for ( ;; ) {
+        notify = PQnotifies(db->conn);
+        if (notify == NULL) {
+            return any;
+        }
+
+        PQfreemem(notify);
+        any = 1;
+    }
+}
+
+
+const char *
+worker_db_problem(const worker_db_t *db)
+{
+    return db->problem;
+}
+
+
+const char *
+worker_db_sqlstate(const PGresult *result)
+{
+    const char  *state;
+
+    state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+
+    return state == NULL ? "" : state;
+}
+
+
+const char *
+worker_db_value(const PGresult *result, int row, const char *column)
+{
+    int  number;
+
+    number = PQfnumber(result, column);
+
+    if (number == -1 || row >= PQntuples(result)
+        || PQgetisnull(result, row, number))
+    {
+        return NULL;
+    }
+
+    return PQgetvalue(result, row, number);
+}
+
+
+void
+worker_db_params(const worker_settings_t *settings,
+    worker_db_params_t *params)
+{
+    unsigned  i, n;
+
+    const struct {
+        const char  *keyword;
+        const char  *value;
+    } list[] = {
+        { "host", settings->postgres_host },
+        { "port", params->port },
+        { "dbname", settings->postgres_dbname },
+        { "user", settings->postgres_user },
+        { "password", settings->postgres_password },
+        { "application_name", "voicegate-worker" },
+        { "client_encoding", "UTF8" },
+        { "keepalives_idle", "10" },
+        { "keepalives_interval", "5" },
+        { "keepalives_count", "3" },
+        { "options", params->options }
+    };
+
+    snprintf(params->port, sizeof(params->port), "%d",
+             settings->postgres_port);
+    snprintf(params->options, sizeof(params->options),
+             "-c statement_timeout=%d", settings->postgres_statement_ms);
+
+    n = 0;
+
+    for (i = 0; i < VOICE_ARRAY_SIZE(list); i++) {
+        if (list[i].value[0] != '\0') {
+            params->keywords[n] = list[i].keyword;
+            params->values[n++] = list[i].value;
+        }
+    }
+
+    params->keywords[n] = NULL;
+    params->values[n] = NULL;
+}
+
+
+void
+worker_db_members(const char *text, worker_db_member_pt each, void *data)
+{
+    char    member[DB_MEMBER_MAX];
+    size_t  len;
+
+    while (text != NULL && *text != '\0') {
+        text += strspn(text, "{},\"");
+        len = strcspn(text, "{},\"");
+
+        if (len > 0 && len < sizeof(member)) {
+            memcpy(member, text, len);
+            member[len] = '\0';
+            each(data, member);
+        }
+
+        text += len;
+    }
+}
+
+
+static int
+db_connect(worker_db_t *db)
+{
+    int64_t             now;
+    worker_db_params_t  params;
+
+    now = worker_now_ms();
+
+    if (now < db->retry_at) {
+        return 0;
+    }
+
+    worker_db_params(db->settings, &params);
+
+    db->conn = PQconnectStartParams(params.keywords, params.values, 0);
+    if (db->conn == NULL) {
+        one_line(db->problem, sizeof(db->problem), "out of memory");
+        return 0;
+    }
+
+    if (!db_connect_wait(db, now
+                         + db->settings->postgres_connect_seconds * 1000))
+    {
+        return 0;
+    }
+
+    PQsetNoticeReceiver(db->conn, db_notice, NULL);
+    PQsetnonblocking(db->conn, 1);
+
+    db->backoff_ms = 0;
+    db->generation++;
+
+    return 1;
+}
+
+
+static int
+db_connect_wait(worker_db_t *db, int64_t deadline)
+{
+    short                      events;
+    PostgresPollingStatusType  state;
+
+    state = PGRES_POLLING_WRITING;
+
+    while (state != PGRES_POLLING_OK) {
+        if (PQstatus(db->conn) == CONNECTION_BAD) {
+            state = PGRES_POLLING_FAILED;
+        }
+
+        if (state == PGRES_POLLING_FAILED) {
+            db_lost(db, PQerrorMessage(db->conn));
+            return 0;
+        }
+
+        events = state == PGRES_POLLING_READING ? POLLIN : POLLOUT;
+
+        if (!db_wait(db, events, deadline)) {
+            db_lost(db, "timed out while connecting");
+            return 0;
+        }
+
+        state = PQconnectPoll(db->conn);
+    }
+
+    return 1;
+}
+
+
+static worker_db_e
+db_execute(worker_db_t *db, const char *sql, const char *const *params,
+    int nparams, PGresult **result)
+{
+    char         name[16];
+    worker_db_e  rc;
+
+    rc = db_prepare(db, sql, name, result);
+    if (rc != WORKER_DB_OK) {
+        return rc;
+    }
+
+    if (!PQsendQueryPrepared(db->conn, name, nparams, params, NULL, NULL, 0))
+    {
+        db_lost(db, PQerrorMessage(db->conn));
+        return WORKER_DB_DOWN;
+    }
+
+    return db_answer(db, result);
+}
+
+
+/* Once for each connection and statement. */
+static worker_db_e
+db_prepare(worker_db_t *db, const char *sql, char name[16],
+    PGresult **result)
+{
+    unsigned     i;
+    worker_db_e  rc;
+
+    for (i = 0; i < db->nprepared; i++) {
+        if (db->prepared[i] == sql) {
+            break;
+        }
+    }
+
+    snprintf(name, 16, "s%u", i);
+
+    if (i < db->nprepared) {
+        return WORKER_DB_OK;
+    }
+
+    if (i == DB_PREPARED_MAX) {
+        db_lost(db, "too many statements");
+        return WORKER_DB_DOWN;
+    }
+
+    if (!PQsendPrepare(db->conn, name, sql, 0, NULL)) {
+        db_lost(db, PQerrorMessage(db->conn));
+        return WORKER_DB_DOWN;
+    }
+
+    rc = db_answer(db, result);
+
+    if (rc == WORKER_DB_OK) {
+        PQclear(*result);
+        *result = NULL;
+        db->prepared[db->nprepared++] = sql;
+    }
+
+    return rc;
+}
+
+
+/* Sends what is left and collects the one result. */
+static worker_db_e
+db_answer(worker_db_t *db, PGresult **result)
+{
+    int         flush;
+    int64_t     deadline;
+    PGresult   *next;
+
+    deadline = worker_now_ms() + db->settings->postgres_statement_ms
+               + DB_SLACK_MS;
+
+    for ( ;; ) {
+        flush = PQflush(db->conn);
+
+        if (flush == -1 || !PQconsumeInput(db->conn)) {
+            db_lost(db, PQerrorMessage(db->conn));
+            goto down;
+        }
+
+        if (flush == 1 || PQisBusy(db->conn)) {
+            if (!db_wait(db, flush == 1 ? POLLIN | POLLOUT : POLLIN,
+                         deadline))
+            {
+                db_lost(db, "timed out");
+                goto down;
+            }
+
+            continue;
+        }
+
+        next = PQgetResult(db->conn);
+        if (next == NULL) {
+            break;
+        }
+
+        PQclear(*result);
+        *result = next;
+    }
+
+    if (PQstatus(db->conn) == CONNECTION_BAD || *result == NULL) {
+        db_lost(db, PQerrorMessage(db->conn));
+        goto down;
+    }
+
+    if (PQresultStatus(*result) == PGRES_TUPLES_OK
+        || PQresultStatus(*result) == PGRES_COMMAND_OK)
+    {
+        return WORKER_DB_OK;
+    }
+
+    one_line(db->problem, sizeof(db->problem), PQresultErrorMessage(*result));
+
+    return WORKER_DB_ERROR;
+
+down:
+
+    PQclear(*result);
+    *result = NULL;
+
+    return WORKER_DB_DOWN;
+}
+
+
+static int
+db_wait(worker_db_t *db, short events, int64_t deadline)
+{
+    int            n;
+    int64_t        left;
+    struct pollfd  fd;
+
+    fd.fd = PQsocket(db->conn);
+    fd.events = events;
+
+    do {
+        left = deadline - worker_now_ms();
+        if (left <= 0) {
+            return 0;
+        }
+
+        n = poll(&fd, 1, (int) left);
+    } while (n == -1 && errno == EINTR);
+
+    return n == 1;
+}
+
+
+/* Closes, and lets the next attempt wait longer than this one did. */
+static void
+db_lost(worker_db_t *db, const char *reason)
+{
+    int  jitter;
+
+    one_line(db->problem, sizeof(db->problem), reason);
+    worker_db_close(db);
+
+    db->backoff_ms = db->backoff_ms == 0 ? DB_BACKOFF_MIN
+                                         : db->backoff_ms * 2;
+    if (db->backoff_ms > DB_BACKOFF_MAX) {
+        db->backoff_ms = DB_BACKOFF_MAX;
+    }
+
+    jitter = (int) (random() % (db->backoff_ms / 2 + 1));
+    db->retry_at = worker_now_ms() + db->backoff_ms / 2 + jitter;
+}
+
+
+static void
+db_notice(void *data, const PGresult *result)
+{
+    char  line[256];
+
+    (void) data;
+
+    one_line(line, sizeof(line), PQresultErrorMessage(result));
+    worker_log(WORKER_LOG_DEBUG, "postgres: %s", line);
+}
+
+
+static void
+one_line(char *out, size_t size, const char *text)
+{
+    size_t  i;
+
+    for (i = 0; i + 1 < size && text[i] != '\0' && text[i] != '\n'; i++) {
+        out[i] = text[i];
+    }
+
+    out[i] = '\0';
+}

@@ -1,0 +1,100 @@
+
+/*
+ * A synchronous PostgreSQL client: one connection, opened when needed, every
+ * wait bounded, each statement prepared at its first use.
+ */
+
+#ifndef WORKER_DB_H
+#define WORKER_DB_H
+
+
+#include <libpq-fe.h>
+
+#include "worker_settings.h"
+
+
+#define WORKER_DB_PARAMS_MAX    8
+#define WORKER_DB_KEYWORDS_MAX  16
+
+
+typedef struct worker_db_s  worker_db_t;
+
+
+typedef enum {
+    WORKER_DB_OK = 0,                  /* result holds rows */
+    WORKER_DB_ERROR,                   /* SQL error: see worker_db_sqlstate */
+    WORKER_DB_DOWN                     /* no connection, or it was lost: the
+                                          statement may have committed */
+} worker_db_e;
+
+
+/* The statements of the pool itself; a kind brings its own as text. */
+extern const char  worker_sql_kinds[];
+extern const char  worker_sql_claim[];
+extern const char  worker_sql_fail[];
+extern const char  worker_sql_beat[];
+extern const char  worker_sql_rescue[];
+extern const char  worker_sql_due[];
+extern const char  worker_sql_relay_take[];
+extern const char  worker_sql_relay_done[];
+extern const char  worker_sql_purge[];
+extern const char  worker_sql_lock[];
+extern const char  worker_sql_listen[];
+
+
+/* Not connected yet; NULL: out of memory.  settings are borrowed. */
+worker_db_t *worker_db_create(const worker_settings_t *settings);
+void worker_db_destroy(worker_db_t *db);
+
+/*
+ * Runs a statement of text parameters (NULL is SQL NULL).  Connects first if
+ * needed, unless the last attempt failed a moment ago: then it is
+ * WORKER_DB_DOWN at once.  sql must stay at its address, which is its name.
+ * The result is the caller's (PQclear) unless WORKER_DB_DOWN.
+ */
+worker_db_e worker_db_run(worker_db_t *db, const char *sql,
+    const char *const *params, int nparams, PGresult **result)
+    VOICE_MUST_CHECK;
+
+/* Closes the connection; the next statement opens another one. */
+void worker_db_close(worker_db_t *db);
+
+/* Changes whenever another connection was opened; 0: none yet. */
+unsigned worker_db_generation(const worker_db_t *db);
+/* The socket, for poll(); -1: not connected. */
+int worker_db_socket(const worker_db_t *db);
+/* Throws away what NOTIFY brought; 1 if there was any. */
+int worker_db_notified(worker_db_t *db);
+/* Why the last statement failed, one line. */
+const char *worker_db_problem(const worker_db_t *db);
+
+/* The SQLSTATE of a failed result, "" if it has none. */
+const char *worker_db_sqlstate(const PGresult *result);
+/* A column of row 0 by name; NULL if there is no row, column or value. */
+const char *worker_db_value(const PGresult *result, int row,
+    const char *column);
+
+/*
+ * Keywords and values for PQconnectStartParams; both arrays have
+ * WORKER_DB_KEYWORDS_MAX members, port_text has 16 bytes and options 64.
+ */
+typedef struct {
+    const char  *keywords[WORKER_DB_KEYWORDS_MAX];
+    const char  *values[WORKER_DB_KEYWORDS_MAX];
+    char         port[16];
+    char         options[64];
+} worker_db_params_t;
+
+void worker_db_params(const worker_settings_t *settings,
+    worker_db_params_t *params);
+
+/*
+ * Members of an array in its text form ("{a,b}", also one bare word), which
+ * hold no quotes, commas or braces.  Calls each with a NUL terminated copy.
+ */
+typedef void (*worker_db_member_pt)(void *data, const char *member);
+void worker_db_members(const char *text, worker_db_member_pt each,
+    void *data);
+
+
+#endif /* WORKER_DB_H */

@@ -1,0 +1,40 @@
+
+/*
+ * The table of job kinds.
+ */
+
+#include <string.h>
+
+#include "worker_jobs.h"
+
+
+void job_test_execution(const worker_settings_t *settings,
+    const worker_job_t *job, job_result_t *result);
+void job_validation(const worker_settings_t *settings,
+    const worker_job_t *job, job_result_t *result);
+
+
+const worker_job_kind_t  worker_job_kinds[] = {
+    { "test_execution", job_test_execution,
+      "select work.start_test_execution($1, $2) as input",
+      "select accepted, wake from work.finish_test_execution($1, $2, $3)" },
+    { "validation", job_validation,
+      "select work.start_validation($1, $2) as input",
+      "select accepted, wake from work.finish_validation($1, $2, $3)" },
+    { NULL, NULL, NULL, NULL }
+};
+
+
+const worker_job_kind_t *
+worker_job_find(const char *kind)
+{
+    const worker_job_kind_t  *row;
+
+    for (row = worker_job_kinds; row->kind != NULL; row++) {
+        if (strcmp(row->kind, kind) == 0) {
+            return row;
+        }
+    }
+
+    return NULL;
+}

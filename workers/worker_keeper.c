@@ -1,0 +1,428 @@
+
+/*
+ * The keeper: takes back the jobs of the dead, sends the entries that Redis
+ * never had or lost, tidies the streams, purges what is old.  Each pool has
+ * one; a session lock of PostgreSQL makes one of all pools' the leader.
+ */
+
+#include <stdlib.h>
+
+#include "worker_child.h"
+#include "worker_clock.h"
+#include "worker_db.h"
+#include "worker_log.h"
+#include "worker_redis.h"
+
+
+#define KEEPER_LOCK        "7310592011"
+#define KEEPER_DUE         "100"       /* entries at once for a queue */
+#define KEEPER_STREAMS_MS  15000       /* between two looks at the streams */
+#define KEEPER_ENTRY_IDLE  "60000"     /* ms: its reader is gone or busy */
+#define KEEPER_ENTRIES     "100"       /* taken over at once */
+#define KEEPER_ROUNDS      100
+#define KEEPER_READER_MS   3600000     /* idle readers are removed after */
+#define KEEPER_STREAM_MAX  "10000"
+
+
+typedef struct {
+    const worker_settings_t  *settings;
+    worker_db_t              *db;
+    worker_redis_t           *redis;
+    unsigned                  generation;      /* of the connection that
+                                                  holds the lock; 0: none */
+    int64_t                   streams_at;
+    int64_t                   purge_at;
+} keeper_t;
+
+
+static void keeper_round(keeper_t *k);
+static int keeper_leads(keeper_t *k);
+static void keeper_rescue(keeper_t *k);
+static void keeper_due(keeper_t *k);
+static void keeper_purge(keeper_t *k);
+static void keeper_streams(keeper_t *k);
+static void stream_tidy(keeper_t *k, const char *stream);
+static int stream_take_over(keeper_t *k, const char *stream, char *cursor,
+    size_t size);
+static void stream_remove(keeper_t *k, const char *stream, const char *id);
+static void stream_readers(keeper_t *k, const char *stream);
+static void stream_reader(keeper_t *k, const char *stream,
+    const redisReply *reader);
+static void keeper_command(keeper_t *k, const char *const *words);
+static PGresult *keeper_query(keeper_t *k, const char *sql,
+    const char *param);
+
+
+int
+keeper_main(const worker_settings_t *settings)
+{
+    keeper_t  k;
+
+    memset(&k, 0, sizeof(keeper_t));
+    k.settings = settings;
+    k.db = worker_db_create(settings);
+    k.redis = worker_redis_create(settings);
+
+    if (k.db == NULL || k.redis == NULL) {
+        worker_log(WORKER_LOG_ERROR, "out of memory");
+        return 1;
+    }
+
+    while (!worker_stopping()) {
+        keeper_round(&k);
+        worker_child_sleep(settings->keeper_ms);
+    }
+
+    worker_redis_destroy(k.redis);
+    worker_db_destroy(k.db);
+
+    return 0;
+}
+
+
+static void
+keeper_round(keeper_t *k)
+{
+    int64_t  now;
+
+    worker_child_alive();
+
+    if (!keeper_leads(k)) {
+        return;
+    }
+
+    keeper_rescue(k);
+    keeper_due(k);
+
+    now = worker_now_ms();
+
+    if (now >= k->streams_at) {
+        k->streams_at = now + KEEPER_STREAMS_MS;
+        keeper_streams(k);
+    }
+
+    if (now >= k->purge_at) {
+        k->purge_at = now + k->settings->purge_seconds * 1000;
+        keeper_purge(k);
+    }
+}
+
+
+/* The lock is the connection's: with another one it is asked for again. */
+static int
+keeper_leads(keeper_t *k)
+{
+    PGresult  *row;
+
+    if (k->generation != 0 && worker_db_socket(k->db) != -1
+        && k->generation == worker_db_generation(k->db))
+    {
+        return 1;
+    }
+
+    k->generation = 0;
+
+    row = keeper_query(k, worker_sql_lock, KEEPER_LOCK);
+    if (row == NULL) {
+        return 0;
+    }
+
+    if (PQgetvalue(row, 0, 0)[0] == 't') {
+        k->generation = worker_db_generation(k->db);
+        worker_log(WORKER_LOG_INFO, "this keeper leads");
+    }
+
+    PQclear(row);
+
+    return k->generation != 0;
+}
+
+
+static void
+keeper_rescue(keeper_t *k)
+{
+    PGresult    *row;
+    const char  *wake;
+
+    row = keeper_query(k, worker_sql_rescue, NULL);
+    if (row == NULL) {
+        return;
+    }
+
+    wake = worker_db_value(row, 0, "wake");
+
+    if (wake != NULL && strcmp(wake, "{}") != 0) {
+        worker_log(WORKER_LOG_WARN, "jobs were rescued: %s", wake);
+        worker_redis_wake_all(k->redis, wake);
+    }
+
+    PQclear(row);
+}
+
+
+static void
+keeper_due(keeper_t *k)
+{
+    int          row;
+    long         n;
+    PGresult    *rows;
+    const char  *queue, *count;
+
+    /* what is marked as sent must have a chance to arrive */
+    if (worker_redis_down(k->redis)) {
+        return;
+    }
+
+    rows = keeper_query(k, worker_sql_due, KEEPER_DUE);
+    if (rows == NULL) {
+        return;
+    }
+
+    for (row = 0; row < PQntuples(rows); row++) {
+        queue = worker_db_value(rows, row, "queue");
+        count = worker_db_value(rows, row, "n");
+
+        if (queue != NULL && count != NULL) {
+            n = strtol(count, NULL, 10);
+            worker_redis_wake(k->redis, queue, n > 100 ? 100 : (int) n);
+        }
+    }
+
+    PQclear(rows);
+}
+
+
+static void
+keeper_purge(keeper_t *k)
+{
+    PGresult  *row;
+
+    row = keeper_query(k, worker_sql_purge, NULL);
+    if (row != NULL) {
+        worker_log(WORKER_LOG_INFO, "purged: %s", PQgetvalue(row, 0, 0));
+        PQclear(row);
+    }
+}
+
+
+/* The streams of all queues that there are, also of other pools. */
+static void
+keeper_streams(keeper_t *k)
+{
+    int          row, before;
+    char         stream[80];
+    PGresult    *rows;
+    const char  *queue;
+
+    rows = keeper_query(k, worker_sql_kinds, NULL);
+    if (rows == NULL) {
+        return;
+    }
+
+    for (row = 0; row < PQntuples(rows); row++) {
+        queue = worker_db_value(rows, row, "queue");
+
+        for (before = 0; before < row; before++) {
+            if (strcmp(queue, worker_db_value(rows, before, "queue")) == 0) {
+                break;
+            }
+        }
+
+        if (before == row && !worker_redis_down(k->redis)) {
+            worker_redis_stream(stream, sizeof(stream), queue);
+            stream_tidy(k, stream);
+        }
+    }
+
+    PQclear(rows);
+}
+
+
+static void
+stream_tidy(keeper_t *k, const char *stream)
+{
+    int   round;
+    char  cursor[64];
+
+    const char *const  trim[] = {
+        "XTRIM", stream, "MAXLEN", "~", KEEPER_STREAM_MAX, NULL
+    };
+
+    if (!worker_redis_group(k->redis, stream)) {
+        return;
+    }
+
+    snprintf(cursor, sizeof(cursor), "0-0");
+
+    for (round = 0; round < KEEPER_ROUNDS; round++) {
+        worker_child_alive();
+
+        if (!stream_take_over(k, stream, cursor, sizeof(cursor))) {
+            break;
+        }
+    }
+
+    stream_readers(k, stream);
+    keeper_command(k, trim);
+}
+
+
+/*
+ * Removes entries that nobody acknowledged: their reader died, or is busy
+ * for long.  The job that they stood for is PostgreSQL's, so nothing is lost
+ * with them.  0: there are no more.
+ */
+static int
+stream_take_over(keeper_t *k, const char *stream, char *cursor, size_t size)
+{
+    int          more;
+    size_t       i;
+    redisReply  *reply, *ids;
+
+    const char *const  words[] = {
+        "XAUTOCLAIM", stream, "workers", "keeper", KEEPER_ENTRY_IDLE, cursor,
+        "COUNT", KEEPER_ENTRIES, "JUSTID", NULL
+    };
+
+    reply = worker_redis_run(k->redis, words);
+    if (reply == NULL) {
+        return 0;
+    }
+
+    more = 0;
+
+    if (reply->type == REDIS_REPLY_ARRAY && reply->elements >= 2
+        && reply->element[0]->type == REDIS_REPLY_STRING
+        && reply->element[1]->type == REDIS_REPLY_ARRAY)
+    {
+        snprintf(cursor, size, "%s", reply->element[0]->str);
+        ids = reply->element[1];
+
+        for (i = 0; i < ids->elements; i++) {
+            if (ids->element[i]->type == REDIS_REPLY_STRING) {
+                stream_remove(k, stream, ids->element[i]->str);
+            }
+        }
+
+        more = strcmp(cursor, "0-0") != 0;
+    }
+
+    freeReplyObject(reply);
+
+    return more;
+}
+
+
+static void
+stream_remove(keeper_t *k, const char *stream, const char *id)
+{
+    const char *const  ack[] = { "XACK", stream, "workers", id, NULL };
+    const char *const  del[] = { "XDEL", stream, id, NULL };
+
+    keeper_command(k, ack);
+    keeper_command(k, del);
+}
+
+
+/* Every process that ever read is a consumer until it is removed. */
+static void
+stream_readers(keeper_t *k, const char *stream)
+{
+    size_t       i;
+    redisReply  *reply;
+
+    const char *const  words[] = {
+        "XINFO", "CONSUMERS", stream, "workers", NULL
+    };
+
+    reply = worker_redis_run(k->redis, words);
+    if (reply == NULL) {
+        return;
+    }
+
+    if (reply->type == REDIS_REPLY_ARRAY) {
+        for (i = 0; i < reply->elements; i++) {
+            stream_reader(k, stream, reply->element[i]);
+        }
+    }
+
+    freeReplyObject(reply);
+}
+
+
+static void
+stream_reader(keeper_t *k, const char *stream, const redisReply *reader)
+{
+    size_t             i;
+    long long          pending, idle;
+    const char        *name, *field;
+    const redisReply  *value;
+
+    name = NULL;
+    pending = 1;
+    idle = 0;
+
+    if (reader->type != REDIS_REPLY_ARRAY) {
+        return;
+    }
+
+    for (i = 0; i + 1 < reader->elements; i += 2) {
+        field = reader->element[i]->str;
+        value = reader->element[i + 1];
+
+        if (field == NULL) {
+            continue;
+        }
+
+        if (strcmp(field, "name") == 0) {
+            name = value->str;
+        }
+
+        if (strcmp(field, "pending") == 0) {
+            pending = value->integer;
+        }
+
+        if (strcmp(field, "idle") == 0) {
+            idle = value->integer;
+        }
+    }
+
+    if (name != NULL && pending == 0 && idle >= KEEPER_READER_MS) {
+        const char *const  words[] = {
+            "XGROUP", "DELCONSUMER", stream, "workers", name, NULL
+        };
+
+        keeper_command(k, words);
+    }
+}
+
+
+static void
+keeper_command(keeper_t *k, const char *const *words)
+{
+    redisReply  *reply;
+
+    reply = worker_redis_run(k->redis, words);
+    if (reply != NULL) {
+        freeReplyObject(reply);
+    }
+}
+
+
+/* NULL: it failed; the log says so unless the database is just down. */
+static PGresult *
+keeper_query(keeper_t *k, const char *sql, const char *param)
+{
+    PGresult     *result;
+    worker_db_e   rc;
+
+    rc = worker_db_run(k->db, sql, &param, param == NULL ? 0 : 1, &result);
+
+    if (rc == WORKER_DB_ERROR) {
+        worker_log(WORKER_LOG_ERROR, "postgres: %s",
+                   worker_db_problem(k->db));
+        PQclear(result);
+    }
+
+    return rc == WORKER_DB_OK ? result : NULL;
+}

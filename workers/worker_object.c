@@ -1,0 +1,47 @@
+
+/*
+ * The choice of the object store, and the form of keys.
+ */
+
+#include "worker_object.h"
+
+
+#define KEY_DIGITS  64
+
+
+const worker_object_store_t *
+worker_object_store(const worker_settings_t *settings)
+{
+    (void) settings;                   /* one kind of store so far */
+
+    return &worker_object_local;
+}
+
+
+int
+worker_object_key_valid(const char *key)
+{
+    size_t       len;
+    const char  *digits, *suffix;
+
+    static const char  hex[] = "0123456789abcdef";
+
+    if (strlen(key) >= WORKER_OBJECT_KEY_SIZE || strspn(key, hex) != 2
+        || key[2] != '/')
+    {
+        return 0;
+    }
+
+    digits = key + 3;
+
+    if (strspn(digits, hex) != KEY_DIGITS || digits[KEY_DIGITS] != '.'
+        || strncmp(key, digits, 2) != 0)
+    {
+        return 0;
+    }
+
+    suffix = digits + KEY_DIGITS + 1;
+    len = strspn(suffix, "abcdefghijklmnopqrstuvwxyz0123456789");
+
+    return len >= 1 && len <= 8 && suffix[len] == '\0';
+}

@@ -1,0 +1,362 @@
+
+/*
+ * The synchronous Redis client.
+ */
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+
+#include "worker_child.h"
+#include "worker_clock.h"
+#include "worker_db.h"
+#include "worker_log.h"
+#include "worker_redis.h"
+
+
+#define REDIS_WORDS_MAX    24
+#define REDIS_BACKOFF_MIN  200
+#define REDIS_BACKOFF_MAX  5000
+#define REDIS_SLICE_MS     200         /* how soon a wait sees a signal */
+#define REDIS_WAKES_MAX    100
+
+
+struct worker_redis_s {
+    const worker_settings_t  *settings;
+    redisContext             *context; /* NULL: not connected */
+    int                       backoff_ms;
+    int64_t                   retry_at;
+    int                       told;    /* bool: the log knows it is down */
+};
+
+
+static int redis_connect(worker_redis_t *redis);
+static int redis_authenticate(worker_redis_t *redis);
+static int redis_send(worker_redis_t *redis, const char *const *words);
+static redisReply *redis_answer(worker_redis_t *redis);
+static void redis_lost(worker_redis_t *redis, const char *reason);
+static void wake_member(void *data, const char *queue);
+
+
+worker_redis_t *
+worker_redis_create(const worker_settings_t *settings)
+{
+    worker_redis_t  *redis;
+
+    redis = calloc(1, sizeof(worker_redis_t));
+    if (redis != NULL) {
+        redis->settings = settings;
+    }
+
+    return redis;
+}
+
+
+void
+worker_redis_destroy(worker_redis_t *redis)
+{
+    if (redis == NULL) {
+        return;
+    }
+
+    if (redis->context != NULL) {
+        redisFree(redis->context);
+    }
+
+    free(redis);
+}
+
+
+redisReply *
+worker_redis_run(worker_redis_t *redis, const char *const *words)
+{
+    if (!redis_connect(redis) || !redis_send(redis, words)) {
+        return NULL;
+    }
+
+    return redis_answer(redis);
+}
+
+
+redisReply *
+worker_redis_wait(worker_redis_t *redis, const char *const *words,
+    int wait_ms)
+{
+    int            done, n;
+    int64_t        now, end;
+    struct pollfd  fd;
+
+    if (!redis_connect(redis) || !redis_send(redis, words)) {
+        return NULL;
+    }
+
+    do {
+        if (redisBufferWrite(redis->context, &done) == REDIS_ERR) {
+            redis_lost(redis, redis->context->errstr);
+            return NULL;
+        }
+    } while (!done);
+
+    fd.fd = redis->context->fd;
+    fd.events = POLLIN;
+    end = worker_now_ms() + wait_ms + redis->settings->redis_timeout_ms;
+
+    for ( ;; ) {
+        n = poll(&fd, 1, REDIS_SLICE_MS);
+
+        if (n == 1) {
+            return redis_answer(redis);
+        }
+
+        if (worker_stopping()) {
+            /* the server may still hand us an entry: nobody will read it */
+            redisFree(redis->context);
+            redis->context = NULL;
+            return NULL;
+        }
+
+        now = worker_now_ms();
+
+        if (now >= end) {
+            redis_lost(redis, "timed out");
+            return NULL;
+        }
+
+        worker_child_alive();
+    }
+}
+
+
+int
+worker_redis_down(const worker_redis_t *redis)
+{
+    return redis->context == NULL && worker_now_ms() < redis->retry_at;
+}
+
+
+void
+worker_redis_wake(worker_redis_t *redis, const char *queue, int n)
+{
+    char         stream[80];
+    redisReply  *reply;
+
+    const char *const  words[] = {
+        "XADD", stream, "MAXLEN", "~", "10000", "*", "wake", "1", NULL
+    };
+
+    worker_redis_stream(stream, sizeof(stream), queue);
+
+    for (n = n > REDIS_WAKES_MAX ? REDIS_WAKES_MAX : n; n > 0; n--) {
+        reply = worker_redis_run(redis, words);
+        if (reply == NULL) {
+            return;
+        }
+
+        freeReplyObject(reply);
+    }
+}
+
+
+void
+worker_redis_wake_all(worker_redis_t *redis, const char *queues)
+{
+    worker_db_members(queues, wake_member, redis);
+}
+
+
+void
+worker_redis_stream(char *out, size_t size, const char *queue)
+{
+    snprintf(out, size, "voice:queue:%s", queue);
+}
+
+
+int
+worker_redis_group(worker_redis_t *redis, const char *stream)
+{
+    int          ok;
+    redisReply  *reply;
+
+    /* from the start: what was sent before there was a group is not lost */
+    const char *const  words[] = {
+        "XGROUP", "CREATE", stream, "workers", "0", "MKSTREAM", NULL
+    };
+
+    reply = worker_redis_run(redis, words);
+    if (reply == NULL) {
+        return 0;
+    }
+
+    ok = reply->type != REDIS_REPLY_ERROR
+         || strncmp(reply->str, "BUSYGROUP", 9) == 0;
+
+    if (!ok) {
+        worker_log(WORKER_LOG_ERROR, "redis group of \"%s\": %s", stream,
+                   reply->str);
+    }
+
+    freeReplyObject(reply);
+
+    return ok;
+}
+
+
+static int
+redis_connect(worker_redis_t *redis)
+{
+    struct timeval            timeout;
+    const worker_settings_t  *settings;
+
+    if (redis->context != NULL) {
+        return 1;
+    }
+
+    if (worker_now_ms() < redis->retry_at) {
+        return 0;
+    }
+
+    settings = redis->settings;
+    timeout.tv_sec = settings->redis_timeout_ms / 1000;
+    timeout.tv_usec = settings->redis_timeout_ms % 1000 * 1000;
+
+    if (settings->redis_host[0] == '/') {
+        redis->context = redisConnectUnixWithTimeout(settings->redis_host,
+                                                     timeout);
+    } else {
+        redis->context = redisConnectWithTimeout(settings->redis_host,
+                                                 settings->redis_port,
+                                                 timeout);
+    }
+
+    if (redis->context == NULL || redis->context->err != 0) {
+        redis_lost(redis, redis->context == NULL ? "out of memory"
+                                                 : redis->context->errstr);
+        return 0;
+    }
+
+    if (redisSetTimeout(redis->context, timeout) != REDIS_OK) {
+        redis_lost(redis, "no timeout can be set");
+        return 0;
+    }
+
+    return redis_authenticate(redis);
+}
+
+
+static int
+redis_authenticate(worker_redis_t *redis)
+{
+    unsigned      n;
+    redisReply   *reply;
+    const char   *words[4];
+
+    if (redis->settings->redis_password[0] != '\0') {
+        n = 0;
+        words[n++] = "AUTH";
+
+        if (redis->settings->redis_user[0] != '\0') {
+            words[n++] = redis->settings->redis_user;
+        }
+
+        words[n++] = redis->settings->redis_password;
+        words[n] = NULL;
+
+        reply = redis_send(redis, words) ? redis_answer(redis) : NULL;
+        if (reply == NULL) {
+            return 0;
+        }
+
+        if (reply->type == REDIS_REPLY_ERROR) {
+            redis_lost(redis, reply->str);
+            freeReplyObject(reply);
+            return 0;
+        }
+
+        freeReplyObject(reply);
+    }
+
+    if (redis->told) {
+        worker_log(WORKER_LOG_INFO, "redis is back");
+        redis->told = 0;
+    }
+
+    redis->backoff_ms = 0;
+
+    return 1;
+}
+
+
+static int
+redis_send(worker_redis_t *redis, const char *const *words)
+{
+    int          n;
+    const char  *argv[REDIS_WORDS_MAX];
+
+    for (n = 0; words[n] != NULL && n < REDIS_WORDS_MAX; n++) {
+        argv[n] = words[n];
+    }
+
+    if (redisAppendCommandArgv(redis->context, n, argv, NULL) != REDIS_OK) {
+        redis_lost(redis, redis->context->errstr);
+        return 0;
+    }
+
+    return 1;
+}
+
+
+static redisReply *
+redis_answer(worker_redis_t *redis)
+{
+    void        *reply;
+    redisReply  *answer;
+
+    if (redisGetReply(redis->context, &reply) != REDIS_OK) {
+        redis_lost(redis, redis->context->errstr);
+        return NULL;
+    }
+
+    answer = reply;
+
+    /* a Redis that still reads its file is as good as none */
+    if (answer->type == REDIS_REPLY_ERROR
+        && strncmp(answer->str, "LOADING", 7) == 0)
+    {
+        redis_lost(redis, answer->str);
+        freeReplyObject(answer);
+        return NULL;
+    }
+
+    return answer;
+}
+
+
+static void
+redis_lost(worker_redis_t *redis, const char *reason)
+{
+    if (!redis->told) {
+        worker_log(WORKER_LOG_WARN, "redis is down: %s", reason);
+        redis->told = 1;
+    }
+
+    if (redis->context != NULL) {
+        redisFree(redis->context);
+        redis->context = NULL;
+    }
+
+    redis->backoff_ms = redis->backoff_ms == 0 ? REDIS_BACKOFF_MIN
+                                               : redis->backoff_ms * 2;
+    if (redis->backoff_ms > REDIS_BACKOFF_MAX) {
+        redis->backoff_ms = REDIS_BACKOFF_MAX;
+    }
+
+    redis->retry_at = worker_now_ms() + redis->backoff_ms / 2
+                      + random() % (redis->backoff_ms / 2 + 1);
+}
+
+
+static void
+wake_member(void *data, const char *queue)
+{
+    worker_redis_wake(data, queue, 1);
+}

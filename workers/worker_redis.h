@@ -1,0 +1,52 @@
+
+/*
+ * A synchronous Redis client on hiredis: one connection, opened when needed,
+ * every wait bounded.  Redis only carries wake-ups, so "down" is an answer
+ * that every caller lives with.
+ */
+
+#ifndef WORKER_REDIS_H
+#define WORKER_REDIS_H
+
+
+#include <hiredis/hiredis.h>
+
+#include "worker_settings.h"
+
+
+typedef struct worker_redis_s  worker_redis_t;
+
+
+/* Not connected yet; NULL: out of memory.  settings are borrowed. */
+worker_redis_t *worker_redis_create(const worker_settings_t *settings);
+void worker_redis_destroy(worker_redis_t *redis);
+
+/*
+ * Runs one command, given as words that end with NULL.  The reply, which may
+ * be an error reply, is the caller's (freeReplyObject); NULL: Redis is down.
+ */
+redisReply *worker_redis_run(worker_redis_t *redis,
+    const char *const *words) VOICE_MUST_CHECK;
+
+/*
+ * The same for a command that blocks for at most wait_ms on the server; gives
+ * up early when the process is asked to end (NULL; the connection is closed).
+ */
+redisReply *worker_redis_wait(worker_redis_t *redis,
+    const char *const *words, int wait_ms) VOICE_MUST_CHECK;
+
+/* Is it known to be down, until the next attempt? */
+int worker_redis_down(const worker_redis_t *redis);
+
+/* Adds n entries (at most 100) to the stream of a queue. */
+void worker_redis_wake(worker_redis_t *redis, const char *queue, int n);
+/* Sends one entry for each queue in a text[] of SQL; NULL: nothing. */
+void worker_redis_wake_all(worker_redis_t *redis, const char *queues);
+
+/* The stream of a queue: "voice:queue:<name>". */
+void worker_redis_stream(char *out, size_t size, const char *queue);
+/* Makes the group "workers", and the stream, if they are not there. */
+int worker_redis_group(worker_redis_t *redis, const char *stream);
+
+
+#endif /* WORKER_REDIS_H */

@@ -1,0 +1,350 @@
+
+/*
+ * The tables of settings: names, types, defaults, ranges, meaning.
+ */
+
+#include <errno.h>
+
+#include "worker_setting.h"
+
+
+static worker_settings_t *settings_create(const char *file,
+    worker_reader_t *reader);
+static void print_table(FILE *out, const worker_setting_t *table);
+
+
+#define ROOT(member)     offsetof(worker_settings_t, member)
+#define PROFILE(member)  offsetof(worker_profile_t, member)
+
+
+const worker_setting_t  worker_root_table[] = {
+    { "worker_name", worker_set_text, ROOT(worker_name),
+      "", 0, 100,
+      "Name of this pool in logs, leases and `/health`; empty: "
+      "`<host>:<pid>`." },
+    { "postgres_host", worker_set_address, ROOT(postgres_host),
+      "/var/run/postgresql", 0, 0,
+      "IP address or directory of the socket; no host names, for looking "
+      "one up blocks." },
+    { "postgres_port", worker_set_number, ROOT(postgres_port),
+      "5432", 1, 65535,
+      "Port, also part of the socket's name." },
+    { "postgres_dbname", worker_set_text, ROOT(postgres_dbname),
+      "voicegate", 1, 63,
+      "Database." },
+    { "postgres_user", worker_set_text, ROOT(postgres_user),
+      "voice_worker", 1, 63,
+      "Role; it may execute `work.*` and nothing else." },
+    { "postgres_password_file", worker_set_secret, ROOT(postgres_password),
+      "", 0, WORKER_SECRET_MAX,
+      "File that holds the password; empty: none." },
+    { "postgres_connect_seconds", worker_set_number,
+      ROOT(postgres_connect_seconds), "3", 1, 60,
+      "Time for one attempt to connect." },
+    { "postgres_statement_ms", worker_set_number, ROOT(postgres_statement_ms),
+      "10000", 100, 600000,
+      "Time for one statement." },
+    { "postgres_wait_seconds", worker_set_number, ROOT(postgres_wait_seconds),
+      "60", 0, 3600,
+      "At start: how long to wait for PostgreSQL to be up." },
+    { "redis_host", worker_set_address, ROOT(redis_host),
+      "127.0.0.1", 0, 0,
+      "IP address or path of the socket." },
+    { "redis_port", worker_set_number, ROOT(redis_port),
+      "6379", 1, 65535,
+      "Port; not used with a socket." },
+    { "redis_user", worker_set_text, ROOT(redis_user),
+      "", 0, 63,
+      "ACL user; empty: the default user." },
+    { "redis_password_file", worker_set_secret, ROOT(redis_password),
+      "", 0, WORKER_SECRET_MAX,
+      "File that holds the password; empty: none." },
+    { "redis_timeout_ms", worker_set_number, ROOT(redis_timeout_ms),
+      "2000", 50, 60000,
+      "Time to connect and for one command." },
+    { "publish_socket", worker_set_path, ROOT(publish_socket),
+      "", 0, 100,
+      "Socket of nginx's internal publisher; empty: this pool runs no "
+      "relay." },
+    { "object_dir", worker_set_path, ROOT(object_dir),
+      "/var/lib/voicegate/objects", 1, 3000,
+      "Directory of stored audio; the edge serves it." },
+    { "speech_dir", worker_set_path, ROOT(speech_dir),
+      "/usr/share/voicegate/speech", 1, 3000,
+      "Directory of the speech domain files." },
+    { "cache_dir", worker_set_path, ROOT(cache_dir),
+      "/var/cache/voicegate", 1, 3000,
+      "Directory of spoken inputs, named by content; may be emptied." },
+    { "log_file", worker_set_path, ROOT(log_file),
+      "", 0, 500,
+      "JSON lines; empty: standard error.  USR1 opens it again." },
+    { "pid_file", worker_set_path, ROOT(pid_file),
+      "", 0, 3000,
+      "Held locked while the pool runs; empty: none.  Read at start only." },
+    { "log_level", worker_set_level, ROOT(log_level),
+      "info", 0, 0,
+      "`debug`, `info`, `warn` or `error`." },
+    { "agent_listen", worker_set_listen, ROOT(agent_listen),
+      "0", 0, 0,
+      "`IP:PORT` of the built-in voice agent; `0`: off." },
+    { "default_agent", worker_set_text, ROOT(default_agent),
+      "", 0, 40,
+      "Agent profile of tests that name none; empty: the first." },
+    { "default_asr", worker_set_text, ROOT(default_asr),
+      "", 0, 40,
+      "ASR profile; empty: the embedded recogniser." },
+    { "default_embeddings", worker_set_text, ROOT(default_embeddings),
+      "", 0, 40,
+      "Embeddings profile; empty: the lexical measure." },
+    { "grace_seconds", worker_set_number, ROOT(grace_seconds),
+      "30", 0, 3600,
+      "Graceful stop: time for running jobs, then they are killed and run "
+      "again later." },
+    { "beat_ms", worker_set_number, ROOT(beat_ms),
+      "3000", 100, 10000,
+      "Between two heartbeats." },
+    { "keeper_ms", worker_set_number, ROOT(keeper_ms),
+      "1000", 100, 60000,
+      "Between two rounds of the keeper." },
+    { "purge_seconds", worker_set_number, ROOT(purge_seconds),
+      "3600", 1, 86400,
+      "Between two purges of what retention has ended for." },
+    { "relay_ms", worker_set_number, ROOT(relay_ms),
+      "1000", 10, 60000,
+      "The relay looks for events this often when nothing wakes it." },
+    { "relay_batch", worker_set_number, ROOT(relay_batch),
+      "100", 1, 1000,
+      "Events that the relay takes at once." },
+    { "poll_ms", worker_set_number, ROOT(poll_ms),
+      "1500", 100, 60000,
+      "Between two claims while Redis is down, give or take a third." },
+    { "block_ms", worker_set_number, ROOT(block_ms),
+      "2000", 100, 60000,
+      "How long one read of a stream waits." },
+    { NULL, NULL, 0, NULL, 0, 0, NULL }
+};
+
+
+/* One table for all kinds of providers; each uses the rows it needs. */
+const worker_setting_t  worker_profile_table[] = {
+    { "provider", worker_set_text, PROFILE(provider),
+      "", 0, 40,
+      "Name of the provider; empty: `houndify` for agents, `openai` for "
+      "the others." },
+    { "base_url", worker_set_url, PROFILE(base_url),
+      "", 0, 1000,
+      "`http://` or `https://`; empty: the provider's own." },
+    { "path", worker_set_suffix, PROFILE(path),
+      "", 0, 500,
+      "Added to `base_url` for text; empty: the provider's own." },
+    { "audio_path", worker_set_suffix, PROFILE(audio_path),
+      "", 0, 500,
+      "The same for audio." },
+    { "mode", worker_set_mode, PROFILE(mode),
+      "audio", 0, 0,
+      "`audio` or `text`: what an agent is sent." },
+    { "client_id", worker_set_text, PROFILE(client_id),
+      "", 0, 200,
+      "Houndify client id." },
+    { "client_key_file", worker_set_secret, PROFILE(client_key),
+      "", 0, WORKER_SECRET_MAX,
+      "File that holds the Houndify client key." },
+    { "api_key_file", worker_set_secret, PROFILE(api_key),
+      "", 0, WORKER_SECRET_MAX,
+      "File that holds a bearer key." },
+    { "signature", worker_set_signature, PROFILE(signature),
+      "both", 0, 0,
+      "Houndify signature headers: `public`, `document` or `both`." },
+    { "model", worker_set_text, PROFILE(model),
+      "", 0, 200,
+      "Model that an ASR or embeddings endpoint is asked for." },
+    { "text_pointer", worker_set_text, PROFILE(text_pointer),
+      "", 0, 200,
+      "JSON Pointer to the text of a reply; empty: the provider's own." },
+    { "audio_pointer", worker_set_text, PROFILE(audio_pointer),
+      "", 0, 200,
+      "JSON Pointer to base64 audio in a reply." },
+    { "connect_ms", worker_set_number, PROFILE(connect_ms),
+      "3000", 1, 60000,
+      "Time to connect." },
+    { "timeout_ms", worker_set_number, PROFILE(timeout_ms),
+      "10000", 1, 600000,
+      "Time for one attempt." },
+    { "retries", worker_set_number, PROFILE(retries),
+      "3", 0, 10,
+      "Attempts after the first, with waits of 2, 4, 8, 10 .. s." },
+    { "max_response", worker_set_size, PROFILE(max_response),
+      "16777216", 1, 64L << 20,
+      "Bytes of a reply that are read." },
+    { "allow_private", worker_set_flag, PROFILE(allow_private),
+      "no", 0, 0,
+      "`yes`: loopback and private addresses may be called." },
+    { NULL, NULL, 0, NULL, 0, 0, NULL }
+};
+
+
+#undef ROOT
+#undef PROFILE
+
+
+const char *const  worker_profile_names[WORKER_PROFILE_COUNT] = {
+    "agent", "asr", "embeddings"
+};
+
+const char *const  worker_profile_providers[WORKER_PROFILE_COUNT] = {
+    "houndify", "openai", "openai"
+};
+
+
+worker_settings_t *
+worker_settings_read(const char *file, char problem[WORKER_PROBLEM_MAX])
+{
+    FILE               *in;
+    worker_reader_t            reader;
+    voice_rc_t          rc;
+    worker_settings_t  *settings;
+
+    memset(&reader, 0, sizeof(worker_reader_t));
+    reader.problem = problem;
+
+    settings = settings_create(file, &reader);
+    if (settings == NULL) {
+        snprintf(problem, WORKER_PROBLEM_MAX, "%s: out of memory", file);
+        return NULL;
+    }
+
+    in = fopen(file, "re");
+    if (in == NULL) {
+        snprintf(problem, WORKER_PROBLEM_MAX, "%s: %s", file,
+                 strerror(errno));
+        worker_settings_destroy(settings);
+        return NULL;
+    }
+
+    rc = worker_settings_load(&reader, in);
+    fclose(in);
+
+    if (rc != VOICE_OK) {
+        worker_settings_destroy(settings);
+        return NULL;
+    }
+
+    return settings;
+}
+
+
+void
+worker_settings_destroy(worker_settings_t *settings)
+{
+    if (settings != NULL) {
+        worker_arena_destroy(settings->memory);
+    }
+}
+
+
+const worker_profile_t *
+worker_settings_profile(const worker_settings_t *settings,
+    worker_profile_e kind, const char *name)
+{
+    unsigned                 i;
+    const char              *fallback;
+    const worker_profile_t  *profile;
+
+    if (name == NULL || name[0] == '\0') {
+        fallback = kind == WORKER_PROFILE_AGENT ? settings->default_agent
+                   : kind == WORKER_PROFILE_ASR ? settings->default_asr
+                   : settings->default_embeddings;
+
+        if (fallback[0] == '\0' && kind != WORKER_PROFILE_AGENT) {
+            return NULL;
+        }
+
+        name = fallback;
+    }
+
+    for (i = 0; i < settings->nprofiles; i++) {
+        profile = &settings->profiles[i];
+
+        if (profile->kind == kind
+            && (name[0] == '\0' || strcmp(profile->name, name) == 0))
+        {
+            return profile;
+        }
+    }
+
+    return NULL;
+}
+
+
+void
+worker_settings_print(FILE *out)
+{
+    fprintf(out, "Lines are `key = value`; `#` starts a comment line.  A "
+            "path is absolute or\nstarts at the directory of the file.  "
+            "Unknown and repeated keys are refused.\n\n"
+            "## Queues\n\n`queue NAME = CHILDREN` (1 to 64), once for each "
+            "queue that this pool serves.\n\n## Pool\n\n");
+    print_table(out, worker_root_table);
+    fprintf(out, "\n## Profiles\n\nSections `[agent NAME]`, `[asr NAME]` and "
+            "`[embeddings NAME]`, each with these keys:\n\n");
+    print_table(out, worker_profile_table);
+}
+
+
+static worker_settings_t *
+settings_create(const char *file, worker_reader_t *reader)
+{
+    worker_settings_t  *settings;
+
+    reader->arena = worker_arena_create();
+    if (reader->arena == NULL) {
+        return NULL;
+    }
+
+    settings = worker_arena_alloc(reader->arena, sizeof(worker_settings_t));
+    if (settings == NULL) {
+        worker_arena_destroy(reader->arena);
+        return NULL;
+    }
+
+    settings->memory = reader->arena;
+    settings->file = worker_arena_copy(reader->arena, voice_span_str(file));
+    settings->profiles = worker_arena_alloc(reader->arena,
+                             WORKER_PROFILES_MAX * sizeof(worker_profile_t));
+
+    if (settings->file == NULL || settings->profiles == NULL) {
+        worker_arena_destroy(reader->arena);
+        return NULL;
+    }
+
+    reader->settings = settings;
+    reader->table = worker_root_table;
+    reader->base = settings;
+
+    return settings;
+}
+
+
+static void
+print_table(FILE *out, const worker_setting_t *table)
+{
+    const worker_setting_t  *row;
+
+    fprintf(out, "| key | default | range | meaning |\n"
+            "|---|---|---|---|\n");
+
+    for (row = table; row->name != NULL; row++) {
+        fprintf(out, "| `%s` | %s%s%s |", row->name,
+                row->fallback[0] == '\0' ? "" : "`", row->fallback,
+                row->fallback[0] == '\0' ? "" : "`");
+
+        if (row->set == worker_set_number || row->set == worker_set_size) {
+            fprintf(out, " %ld to %ld |", row->min, row->max);
+
+        } else {
+            fprintf(out, " |");
+        }
+
+        fprintf(out, " %s |\n", row->doc);
+    }
+}

@@ -1,0 +1,37 @@
+# The worker pool: $(BUILD)/voicegate-worker of workers/*.c and lib/*.c.
+# Stands alone: make -f workers/workers.mk BUILD=build
+
+BUILD ?= build
+CC ?= gcc
+SANITIZE ?=
+
+WORKER_COMMA := ,
+WORKER_PKGS = pocketsphinx sphinxbase
+WORKER_CFLAGS = -std=gnu11 -O2 -g -Wall -Wextra -Werror -MMD -MP \
+	-Ilib -isystem $(shell pg_config --includedir 2>/dev/null) \
+	$(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(WORKER_PKGS))) \
+	$(if $(SANITIZE),-O1 -fsanitize=address$(WORKER_COMMA)undefined \
+	-fno-omit-frame-pointer -fno-sanitize-recover=undefined)
+
+# hiredis is linked statically, as in the edge.
+WORKER_LIBS = -lpq -lcurl -l:libhiredis.a -ljansson -lcrypto -lpcre2-8 \
+	-lunistring -lstemmer $(shell pkg-config --libs $(WORKER_PKGS)) \
+	-lflite_cmu_us_slt -lflite_cmu_us_rms -lflite_usenglish \
+	-lflite_cmulex -lflite -lm
+
+WORKER_SOURCES = $(wildcard workers/*.c) $(wildcard lib/*.c)
+WORKER_OBJECTS = $(patsubst %.c,$(BUILD)/pool/%.o,$(WORKER_SOURCES))
+
+.PHONY: worker-all
+worker-all: $(BUILD)/voicegate-worker
+
+$(BUILD)/voicegate-worker: $(WORKER_OBJECTS)
+	@echo "  LD $@"
+	@$(CC) $(WORKER_CFLAGS) -o $@ $^ $(WORKER_LIBS)
+
+$(BUILD)/pool/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC $<"
+	@$(CC) $(WORKER_CFLAGS) -c -o $@ $<
+
+-include $(WORKER_OBJECTS:.o=.d)
