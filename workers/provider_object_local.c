@@ -118,8 +118,7 @@ local_path(char *path, const worker_settings_t *settings, const char *key)
 
     n = snprintf(path, LOCAL_PATH_MAX, "%s/%s", settings->object_dir, key);
 
-    /* room for the name that it is written under at first */
-    return n > 0 && n + 16 < LOCAL_PATH_MAX;
+    return n > 0 && n < LOCAL_PATH_MAX;
 }
 
 
@@ -127,7 +126,7 @@ static int
 local_write(const char *path, voice_span_t bytes)
 {
     int   fd, saved;
-    char  temporary[LOCAL_PATH_MAX], *slash;
+    char  temporary[LOCAL_PATH_MAX + 8], *slash;
 
     snprintf(temporary, sizeof(temporary), "%s", path);
     slash = strrchr(temporary, '/');
