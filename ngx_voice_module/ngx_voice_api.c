@@ -1,0 +1,439 @@
+
+/*
+ * The contract at configuration time: loads it, prepares a statement for
+ * each operation, and refuses one with a hole, saying where it is.
+ */
+
+#include "ngx_voice.h"
+
+
+#define NGX_VOICE_CONTRACT_FILE_MAX  (4 * 1024 * 1024)
+#define NGX_VOICE_FUNCTIONS_MAX      (1024 * 1024)
+#define NGX_VOICE_NAME_MAX           63    /* bytes of an SQL identifier */
+
+/* enter() and the operation in one statement: one round trip. */
+#define NGX_VOICE_STATEMENT_HEAD                                             \
+    "select status, data, message, pagination, claims, wake, headers "       \
+    "from api."
+#define NGX_VOICE_STATEMENT_TAIL                                             \
+    "(api.enter($1,$2,$3,$4,$5,$6,$7), $8)"
+#define NGX_VOICE_STATEMENT_PARAMS  8
+
+
+static ngx_int_t ngx_voice_api_files(ngx_conf_t *cf, ngx_str_t *directory,
+    ngx_array_t *files);
+static ngx_int_t ngx_voice_api_file(ngx_conf_t *cf, ngx_str_t *path,
+    ngx_array_t *files);
+static void ngx_voice_api_free(void *data);
+static ngx_int_t ngx_voice_api_errors(ngx_conf_t *cf,
+    ngx_voice_main_conf_t *mcf);
+static ngx_int_t ngx_voice_api_needs(ngx_conf_t *cf,
+    ngx_voice_main_conf_t *mcf);
+static ngx_int_t ngx_voice_api_operation(ngx_conf_t *cf,
+    ngx_voice_main_conf_t *mcf, ngx_voice_operation_t *operation);
+static ngx_int_t ngx_voice_api_function(ngx_conf_t *cf,
+    ngx_voice_main_conf_t *mcf, const char *name,
+    const voice_operation_t *operation);
+static ngx_int_t ngx_voice_api_statement(ngx_conf_t *cf, const char *name,
+    ngx_voice_pg_statement_t *statement);
+
+
+static const char *const  ngx_voice_error_codes[] = {
+#define NGX_VOICE_ROW(name)  #name,
+    NGX_VOICE_ERRORS(NGX_VOICE_ROW)
+#undef NGX_VOICE_ROW
+};
+
+
+char *
+ngx_voice_conf_contract(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_str_t              *value;
+    ngx_array_t             files;
+    voice_problem_t         problem;
+    ngx_pool_cleanup_t     *cln;
+    ngx_voice_main_conf_t  *mcf = conf;
+
+    (void) cmd;
+
+    if (mcf->contract != NULL) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    mcf->directory = value[1];
+
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+
+    if (cln == NULL
+        || ngx_conf_full_name(cf->cycle, &mcf->directory, 1) != NGX_OK
+        || ngx_array_init(&files, cf->temp_pool, 16,
+                          sizeof(voice_contract_file_t))
+           != NGX_OK
+        || ngx_voice_api_files(cf, &mcf->directory, &files) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(&problem, sizeof(voice_problem_t));
+
+    mcf->contract = voice_contract_create(files.elts, files.nelts, &problem);
+    if (mcf->contract == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "contract \"%V\" is refused: %s: %s",
+                           &mcf->directory, problem.path, problem.reason);
+        return NGX_CONF_ERROR;
+    }
+
+    cln->handler = ngx_voice_api_free;
+    cln->data = mcf->contract;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_voice_conf_functions(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    u_char                 *p, *last, *start;
+    ngx_str_t              *value, *name, text;
+    ngx_voice_main_conf_t  *mcf = conf;
+
+    (void) cmd;
+
+    if (mcf->functions != NULL) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    mcf->functions_file = value[1];
+    mcf->functions = ngx_array_create(cf->pool, 64, sizeof(ngx_str_t));
+
+    if (mcf->functions == NULL
+        || ngx_conf_full_name(cf->cycle, &mcf->functions_file, 1) != NGX_OK
+        || ngx_voice_conf_read(cf, &mcf->functions_file,
+                               NGX_VOICE_FUNCTIONS_MAX, &text)
+           != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    last = text.data + text.len;
+
+    for (start = text.data; start < last; start = p + 1) {
+        p = ngx_strlchr(start, last, '\n');
+        if (p == NULL) {
+            p = last;
+        }
+
+        if (p == start) {
+            continue;
+        }
+
+        name = ngx_array_push(mcf->functions);
+        if (name == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        name->data = start;
+        name->len = p - start;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_int_t
+ngx_voice_api_init(ngx_conf_t *cf, ngx_voice_main_conf_t *mcf)
+{
+    ngx_uint_t              i;
+    ngx_voice_operation_t  *operation;
+
+    static ngx_voice_pg_statement_t  authenticate_key = {
+        ngx_string("authenticate_key"),
+        ngx_string("select status, data, message, pagination, claims, wake, "
+                   "headers from api.authenticate_key($1)"),
+        1
+    };
+
+    if (ngx_voice_api_needs(cf, mcf) != NGX_OK
+        || ngx_voice_api_errors(cf, mcf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    mcf->authenticate_key = authenticate_key;
+    mcf->noperations = voice_contract_count(mcf->contract);
+    mcf->operations = ngx_pcalloc(cf->pool, mcf->noperations
+                                            * sizeof(ngx_voice_operation_t));
+    if (mcf->operations == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < mcf->noperations; i++) {
+        operation = &mcf->operations[i];
+        operation->contract = voice_contract_operation(mcf->contract, i);
+
+        if (ngx_voice_api_operation(cf, mcf, operation) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_voice_is_liveness(const voice_operation_t *operation)
+{
+    return operation->shape == VOICE_SHAPE_HEALTH
+           && ngx_strcmp(operation->function, "health") == 0;
+}
+
+
+/* All *.json of the directory; ngx_read_glob() sorts them. */
+static ngx_int_t
+ngx_voice_api_files(ngx_conf_t *cf, ngx_str_t *directory, ngx_array_t *files)
+{
+    u_char      *p;
+    ngx_int_t    rc;
+    ngx_str_t    path;
+    ngx_glob_t   gl;
+
+    p = ngx_pnalloc(cf->temp_pool, directory->len + sizeof("/*.json"));
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(&gl, sizeof(ngx_glob_t));
+    gl.pattern = p;
+    gl.log = cf->log;
+    gl.test = 1;
+
+    p = ngx_cpymem(p, directory->data, directory->len);
+    ngx_memcpy(p, "/*.json", sizeof("/*.json"));
+
+    if (ngx_open_glob(&gl) != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           "no contract in \"%V\"", directory);
+        return NGX_ERROR;
+    }
+
+    for ( ;; ) {
+        rc = ngx_read_glob(&gl, &path);
+        if (rc != NGX_OK) {
+            break;
+        }
+
+        rc = ngx_voice_api_file(cf, &path, files);
+        if (rc != NGX_OK) {
+            break;
+        }
+    }
+
+    ngx_close_glob(&gl);
+
+    return rc == NGX_DONE ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_voice_api_file(ngx_conf_t *cf, ngx_str_t *path, ngx_array_t *files)
+{
+    u_char                 *p;
+    ngx_str_t               copy, text;
+    voice_contract_file_t  *file;
+
+    copy.len = path->len;
+    copy.data = ngx_pstrdup(cf->temp_pool, &(ngx_str_t) { path->len + 1,
+                                                          path->data });
+    file = ngx_array_push(files);
+
+    if (copy.data == NULL || file == NULL
+        || ngx_voice_conf_read(cf, &copy, NGX_VOICE_CONTRACT_FILE_MAX, &text)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    p = copy.data + copy.len;
+    while (p > copy.data && p[-1] != '/') {
+        p--;
+    }
+
+    file->name = (char *) p;
+    file->text = voice_span((char *) text.data, text.len);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_voice_api_free(void *data)
+{
+    voice_contract_destroy(data);
+}
+
+
+/* What an API cannot do without. */
+static ngx_int_t
+ngx_voice_api_needs(ngx_conf_t *cf, ngx_voice_main_conf_t *mcf)
+{
+    const char  *missing;
+
+    missing = mcf->pg_conf.host.len == 0 ? "voice_postgres"
+              : mcf->redis_conf.host.len == 0 ? "voice_redis"
+              : mcf->signing_kid.len == 0 ? "voice_jwt_key"
+              : mcf->functions == NULL ? "voice_functions" : NULL;
+
+    if (missing == NULL) {
+        return NGX_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"voice_contract\" needs \"%s\"", missing);
+
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_voice_api_errors(ngx_conf_t *cf, ngx_voice_main_conf_t *mcf)
+{
+    ngx_uint_t              i;
+    const char             *message;
+    ngx_voice_error_row_t  *row;
+
+    for (i = 0; i < NGX_VOICE_ERROR_COUNT; i++) {
+        row = &mcf->errors[i];
+        row->status = voice_contract_error(mcf->contract,
+                                           ngx_voice_error_codes[i],
+                                           &message);
+
+        if (row->status < NGX_HTTP_BAD_REQUEST || row->status > 599) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "contract \"%V\": \"x-errors\" has no \"%s\" "
+                               "with a status of 400 to 599",
+                               &mcf->directory, ngx_voice_error_codes[i]);
+            return NGX_ERROR;
+        }
+
+        row->code.data = (u_char *) ngx_voice_error_codes[i];
+        row->code.len = ngx_strlen(row->code.data);
+        row->message.data = (u_char *) message;
+        row->message.len = ngx_strlen(message);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_voice_api_operation(ngx_conf_t *cf, ngx_voice_main_conf_t *mcf,
+    ngx_voice_operation_t *operation)
+{
+    const voice_operation_t  *contract;
+
+    contract = operation->contract;
+
+    if (contract->shape == VOICE_SHAPE_CONTRACT
+        || contract->shape == VOICE_SHAPE_DOCS
+        || ngx_voice_is_liveness(contract))
+    {
+        return NGX_OK;
+    }
+
+    if (ngx_voice_api_function(cf, mcf, contract->function, contract)
+        != NGX_OK
+        || ngx_voice_api_statement(cf, contract->function,
+                                   &operation->statement)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (contract->verify_lookup == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_voice_api_function(cf, mcf, contract->verify_lookup, contract)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_voice_api_statement(cf, contract->verify_lookup,
+                                   &operation->lookup);
+}
+
+
+static ngx_int_t
+ngx_voice_api_function(ngx_conf_t *cf, ngx_voice_main_conf_t *mcf,
+    const char *name, const voice_operation_t *operation)
+{
+    size_t       len;
+    ngx_str_t   *functions;
+    ngx_uint_t   i;
+
+    len = ngx_strlen(name);
+    functions = mcf->functions->elts;
+
+    for (i = 0; i < mcf->functions->nelts; i++) {
+        if (functions[i].len == len
+            && ngx_memcmp(functions[i].data, name, len) == 0)
+        {
+            return NGX_OK;
+        }
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "contract \"%V\": unknown function \"api.%s\" of "
+                       "operation \"%s\" (%s %s); \"%V\" does not list it",
+                       &mcf->directory, name, operation->function,
+                       voice_method_name(operation->method), operation->path,
+                       &mcf->functions_file);
+
+    return NGX_ERROR;
+}
+
+
+/*
+ * The name becomes part of an SQL text here and nowhere else: it is held to
+ * the form of a plain identifier.
+ */
+static ngx_int_t
+ngx_voice_api_statement(ngx_conf_t *cf, const char *name,
+    ngx_voice_pg_statement_t *statement)
+{
+    size_t   len;
+    u_char  *p;
+
+    len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
+
+    if (len == 0 || len > NGX_VOICE_NAME_MAX || name[len] != '\0') {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%s\" is no name of an SQL function", name);
+        return NGX_ERROR;
+    }
+
+    statement->name.len = len;
+    statement->name.data = (u_char *) name;
+    statement->nparams = NGX_VOICE_STATEMENT_PARAMS;
+
+    p = ngx_pnalloc(cf->pool, sizeof(NGX_VOICE_STATEMENT_HEAD) + len
+                              + sizeof(NGX_VOICE_STATEMENT_TAIL));
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    statement->text.data = p;
+    p = ngx_cpymem(p, NGX_VOICE_STATEMENT_HEAD,
+                   sizeof(NGX_VOICE_STATEMENT_HEAD) - 1);
+    p = ngx_cpymem(p, name, len);
+    p = ngx_cpymem(p, NGX_VOICE_STATEMENT_TAIL,
+                   sizeof(NGX_VOICE_STATEMENT_TAIL) - 1);
+    *p = '\0';
+    statement->text.len = p - statement->text.data;
+
+    return NGX_OK;
+}

@@ -1,0 +1,468 @@
+
+/*
+ * /metrics: Prometheus text format 0.0.4 from the zone, and from the
+ * database where it answers.
+ */
+
+#include "ngx_voice.h"
+#include "ngx_voice_send.h"
+
+
+#define NGX_VOICE_METRICS_BLOCK  16384     /* bytes a buffer */
+#define NGX_VOICE_METRICS_LINE   1024      /* bytes of one line, at most */
+
+
+/* Text that grows by buffers; failed is set once memory is out. */
+typedef struct {
+    ngx_pool_t    *pool;
+    ngx_chain_t   *first;
+    ngx_chain_t  **last;
+    ngx_buf_t     *buf;
+    unsigned       failed:1;
+} ngx_voice_text_t;
+
+
+static void ngx_voice_metrics_answered(void *data, ngx_voice_pg_e outcome,
+    PGresult **result);
+static void ngx_voice_metrics_send(ngx_voice_ctx_t *ctx);
+static void ngx_voice_metrics_requests(ngx_voice_text_t *text,
+    const ngx_voice_shared_t *shared);
+static void ngx_voice_metrics_durations(ngx_voice_text_t *text,
+    const ngx_voice_shared_t *shared);
+static void ngx_voice_metrics_duration(ngx_voice_text_t *text,
+    const ngx_voice_endpoint_t *endpoint);
+static void ngx_voice_metrics_faults(ngx_voice_text_t *text,
+    const ngx_voice_shared_t *shared);
+static void ngx_voice_metrics_counters(ngx_voice_text_t *text,
+    const ngx_voice_shared_t *shared);
+static void ngx_voice_metrics_gauges(ngx_voice_text_t *text,
+    const ngx_voice_shared_t *shared);
+static void ngx_voice_metrics_database(ngx_voice_text_t *text,
+    const json_t *data);
+static void ngx_voice_metrics_labels(ngx_voice_text_t *text,
+    const char *name, const char *label, const json_t *values);
+static ngx_uint_t ngx_voice_metrics_name_valid(const char *name);
+static void ngx_voice_text_head(ngx_voice_text_t *text, const char *name,
+    const char *type, const char *help);
+static void ngx_voice_text_add(ngx_voice_text_t *text, const char *format,
+    ...);
+static u_char *ngx_voice_label_escape(u_char *p, u_char *last,
+    const ngx_str_t *value);
+
+
+static const ngx_str_t  ngx_voice_metrics_type =
+    ngx_string("text/plain; version=0.0.4; charset=utf-8");
+
+
+/*
+ * Members of the function's data and how they are shown.  Others are
+ * counters {label value: total}, labelled "label".
+ */
+static const struct {
+    const char  *member;
+    const char  *name;
+    const char  *type;
+    const char  *label;                    /* NULL: a plain number */
+    const char  *help;
+} ngx_voice_database_metrics[] = {
+    { "queue_depth", "queue_depth", "gauge", "queue",
+      "Jobs that wait in a queue." },
+    { "jobs_running", "jobs_running", "gauge", "queue",
+      "Jobs of a queue that are being run." },
+    { "oldest_due_seconds", "queue_oldest_age_seconds", "gauge", "queue",
+      "Age of the job of a queue that has waited longest." },
+    { "workers", "active_workers", "gauge", NULL,
+      "Worker pools with a fresh heartbeat." },
+    { "test_executions", "test_executions_total", "counter", "result",
+      "Test executions that ended, by result." },
+    { "jobs_dead", "jobs_dead_total", "counter", "kind",
+      "Jobs given up after their last attempt." },
+    { "jobs_retried", "jobs_retried_total", "counter", "kind",
+      "Attempts of jobs that will be repeated." },
+    { "jobs_rescued", "jobs_rescued_total", "counter", "kind",
+      "Jobs taken back from workers that vanished." },
+    { "logins", "logins_total", "counter", "result",
+      "Logins, by result." }
+};
+
+
+void
+ngx_voice_metrics(ngx_voice_ctx_t *ctx)
+{
+    ctx->args = json_object();
+
+    if (ngx_voice_query(ctx, &ctx->operation->statement, ctx->args,
+                        ngx_voice_metrics_answered)
+        != NGX_AGAIN)
+    {
+        ngx_memzero(&ctx->error, sizeof(ngx_voice_error_t));
+        ngx_voice_metrics_send(ctx);
+    }
+}
+
+
+/* Our own figures matter most when the database does not answer. */
+static void
+ngx_voice_metrics_answered(void *data, ngx_voice_pg_e outcome,
+    PGresult **result)
+{
+    ngx_voice_ctx_t  *ctx = data;
+
+    ctx->query = NULL;
+
+    if (outcome == NGX_VOICE_PG_RESULT) {
+        ctx->result = *result;
+        *result = NULL;
+    }
+
+    ngx_voice_metrics_send(ctx);
+}
+
+
+static void
+ngx_voice_metrics_send(ngx_voice_ctx_t *ctx)
+{
+    json_t              *data;
+    ngx_voice_text_t     text;
+    ngx_voice_shared_t  *shared;
+    voice_json_error_t   err;
+
+    ngx_memzero(&text, sizeof(ngx_voice_text_t));
+    text.pool = ctx->request->pool;
+    text.last = &text.first;
+    shared = ctx->conf->shared;
+
+    ngx_voice_figures_update(ctx->conf);
+
+    ngx_voice_metrics_requests(&text, shared);
+    ngx_voice_metrics_durations(&text, shared);
+    ngx_voice_metrics_faults(&text, shared);
+    ngx_voice_metrics_counters(&text, shared);
+    ngx_voice_metrics_gauges(&text, shared);
+
+    if (ctx->result != NULL) {
+        data = voice_json_parse(ngx_voice_column(ctx->result,
+                                                 NGX_VOICE_COLUMN_DATA),
+                                &err);
+        ngx_voice_metrics_database(&text, data);
+        json_decref(data);
+    }
+
+    if (text.failed || text.buf == NULL) {
+        ngx_voice_finish(ctx, NGX_ERROR);
+        return;
+    }
+
+    text.buf->last_buf = 1;
+    text.buf->last_in_chain = 1;
+
+    ngx_voice_finish(ctx, ngx_voice_send(ctx, NGX_HTTP_OK,
+                                         &ngx_voice_metrics_type,
+                                         text.first));
+}
+
+
+static void
+ngx_voice_metrics_requests(ngx_voice_text_t *text,
+    const ngx_voice_shared_t *shared)
+{
+    ngx_uint_t             i;
+    ngx_voice_endpoint_t  *endpoint;
+
+    ngx_voice_text_head(text, "requests_total", "counter",
+                        "Requests that were answered.");
+
+    for (endpoint = shared->endpoints; endpoint != NULL;
+         endpoint = endpoint->next)
+    {
+        for (i = 0; i < NGX_VOICE_STATUSES && endpoint->codes[i] != 0; i++) {
+            ngx_voice_text_add(text, "requests_total{method=\"%V\","
+                               "endpoint=\"%V\",status=\"%uA\"} %uA\n",
+                               &endpoint->method, &endpoint->route,
+                               endpoint->codes[i], endpoint->requests[i]);
+        }
+    }
+}
+
+
+static void
+ngx_voice_metrics_durations(ngx_voice_text_t *text,
+    const ngx_voice_shared_t *shared)
+{
+    ngx_voice_endpoint_t  *endpoint;
+
+    ngx_voice_text_head(text, "request_duration_seconds", "histogram",
+                        "Time from a request's first byte to its end.");
+
+    for (endpoint = shared->endpoints; endpoint != NULL;
+         endpoint = endpoint->next)
+    {
+        ngx_voice_metrics_duration(text, endpoint);
+    }
+}
+
+
+/* Endpoints that were never asked for take no room. */
+static void
+ngx_voice_metrics_duration(ngx_voice_text_t *text,
+    const ngx_voice_endpoint_t *endpoint)
+{
+    ngx_uint_t         i;
+    ngx_atomic_uint_t  total, counts[NGX_VOICE_BUCKETS + 1];
+
+    total = 0;
+
+    for (i = 0; i <= NGX_VOICE_BUCKETS; i++) {
+        total += endpoint->buckets[i];
+        counts[i] = total;
+    }
+
+    if (total == 0) {
+        return;
+    }
+
+    for (i = 0; i <= NGX_VOICE_BUCKETS; i++) {
+        ngx_voice_text_add(text, "request_duration_seconds_bucket{"
+                           "method=\"%V\",endpoint=\"%V\",le=\"%s\"} %uA\n",
+                           &endpoint->method, &endpoint->route,
+                           i == NGX_VOICE_BUCKETS
+                           ? "+Inf" : ngx_voice_bucket_names[i],
+                           counts[i]);
+    }
+
+    ngx_voice_text_add(text, "request_duration_seconds_sum{method=\"%V\","
+                       "endpoint=\"%V\"} %uA.%03uA\n", &endpoint->method,
+                       &endpoint->route, endpoint->sum / 1000,
+                       endpoint->sum % 1000);
+    ngx_voice_text_add(text, "request_duration_seconds_count{method=\"%V\","
+                       "endpoint=\"%V\"} %uA\n", &endpoint->method,
+                       &endpoint->route, total);
+}
+
+
+static void
+ngx_voice_metrics_faults(ngx_voice_text_t *text,
+    const ngx_voice_shared_t *shared)
+{
+    ngx_uint_t  i;
+
+    ngx_voice_text_head(text, "errors_total", "counter",
+                        "Error replies by code and by who found the error.");
+
+    for (i = 0; i < shared->nfaults; i++) {
+        ngx_voice_text_add(text, "errors_total{type=\"%s\",service=\"%s\"} "
+                           "%uA\n", shared->faults[i].type,
+                           shared->faults[i].service,
+                           shared->faults[i].count);
+    }
+}
+
+
+static void
+ngx_voice_metrics_counters(ngx_voice_text_t *text,
+    const ngx_voice_shared_t *shared)
+{
+    ngx_uint_t  i;
+
+    static const struct {
+        const char  *name;
+        const char  *help;
+    } rows[] = {
+#define NGX_VOICE_ROW(id, name, help)  { name, help },
+        NGX_VOICE_COUNTERS(NGX_VOICE_ROW)
+#undef NGX_VOICE_ROW
+    };
+
+    for (i = 0; i < NGX_VOICE_COUNTER_COUNT; i++) {
+        ngx_voice_text_head(text, rows[i].name, "counter", rows[i].help);
+        ngx_voice_text_add(text, "%s %uA\n", rows[i].name,
+                           shared->counters[i]);
+    }
+}
+
+
+static void
+ngx_voice_metrics_gauges(ngx_voice_text_t *text,
+    const ngx_voice_shared_t *shared)
+{
+    ngx_uint_t         i, j;
+    ngx_atomic_uint_t  pid, sums[NGX_VOICE_GAUGE_COUNT];
+
+    static const struct {
+        const char  *name;
+        const char  *help;
+    } rows[] = {
+#define NGX_VOICE_ROW(id, name, help)  { name, help },
+        NGX_VOICE_GAUGES(NGX_VOICE_ROW)
+#undef NGX_VOICE_ROW
+    };
+
+    ngx_memzero(sums, sizeof(sums));
+
+    for (i = 0; i < NGX_VOICE_PROCESSES; i++) {
+        pid = shared->processes[i].pid;
+
+        if (pid == 0 || !ngx_voice_process_alive(pid)) {
+            continue;
+        }
+
+        for (j = 0; j < NGX_VOICE_GAUGE_COUNT; j++) {
+            sums[j] += shared->processes[i].gauges[j];
+        }
+    }
+
+    for (i = 0; i < NGX_VOICE_GAUGE_COUNT; i++) {
+        ngx_voice_text_head(text, rows[i].name, "gauge", rows[i].help);
+        ngx_voice_text_add(text, "%s %uA\n", rows[i].name, sums[i]);
+    }
+}
+
+
+static void
+ngx_voice_metrics_database(ngx_voice_text_t *text, const json_t *data)
+{
+    u_char       name[128];
+    ngx_uint_t   i;
+    const char  *member;
+    json_t      *values, *rest;
+
+    rest = json_copy((json_t *) data);
+
+    for (i = 0; i < VOICE_ARRAY_SIZE(ngx_voice_database_metrics); i++) {
+        member = ngx_voice_database_metrics[i].member;
+        values = json_object_get(rest, member);
+
+        if (values == NULL || json_is_null(values)) {
+            continue;
+        }
+
+        ngx_voice_text_head(text, ngx_voice_database_metrics[i].name,
+                            ngx_voice_database_metrics[i].type,
+                            ngx_voice_database_metrics[i].help);
+        ngx_voice_metrics_labels(text, ngx_voice_database_metrics[i].name,
+                                 ngx_voice_database_metrics[i].label, values);
+        (void) json_object_del(rest, member);
+    }
+
+    json_object_foreach(rest, member, values) {
+        if (!ngx_voice_metrics_name_valid(member)) {
+            continue;
+        }
+
+        *ngx_snprintf(name, sizeof(name) - 1, "%s_total", member) = '\0';
+        ngx_voice_text_head(text, (char *) name, "counter",
+                            "A total that the database keeps.");
+        ngx_voice_metrics_labels(text, (char *) name, "label", values);
+    }
+
+    json_decref(rest);
+}
+
+
+/* values: a number, or {label value: number}. */
+static void
+ngx_voice_metrics_labels(ngx_voice_text_t *text, const char *name,
+    const char *label, const json_t *values)
+{
+    u_char       escaped[256], *p;
+    json_t      *value;
+    ngx_str_t    raw, shown;
+    const char  *key;
+
+    if (json_is_number(values)) {
+        ngx_voice_text_add(text, "%s %.3f\n", name, json_number_value(values));
+        return;
+    }
+
+    json_object_foreach((json_t *) values, key, value) {
+        raw.data = (u_char *) key;
+        raw.len = ngx_strlen(key);
+
+        p = ngx_voice_label_escape(escaped, escaped + sizeof(escaped), &raw);
+        shown.data = escaped;
+        shown.len = p - escaped;
+
+        ngx_voice_text_add(text, "%s{%s=\"%V\"} %.3f\n", name,
+                           label == NULL ? "label" : label, &shown,
+                           json_number_value(value));
+    }
+}
+
+
+static ngx_uint_t
+ngx_voice_metrics_name_valid(const char *name)
+{
+    size_t  len;
+
+    len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
+
+    return len > 0 && len <= 100 && name[len] == '\0'
+           && !(name[0] >= '0' && name[0] <= '9');
+}
+
+
+static void
+ngx_voice_text_head(ngx_voice_text_t *text, const char *name,
+    const char *type, const char *help)
+{
+    ngx_voice_text_add(text, "# HELP %s %s\n# TYPE %s %s\n", name, help, name,
+                       type);
+}
+
+
+/* Adds one line; the format is ngx_sprintf()'s. */
+static void
+ngx_voice_text_add(ngx_voice_text_t *text, const char *format, ...)
+{
+    va_list       args;
+    ngx_chain_t  *cl;
+
+    if (text->failed) {
+        return;
+    }
+
+    if (text->buf == NULL
+        || text->buf->end - text->buf->last < NGX_VOICE_METRICS_LINE)
+    {
+        text->buf = ngx_create_temp_buf(text->pool, NGX_VOICE_METRICS_BLOCK);
+        cl = ngx_alloc_chain_link(text->pool);
+
+        if (text->buf == NULL || cl == NULL) {
+            text->failed = 1;
+            return;
+        }
+
+        cl->buf = text->buf;
+        cl->next = NULL;
+        *text->last = cl;
+        text->last = &cl->next;
+    }
+
+    va_start(args, format);
+    text->buf->last = ngx_vslprintf(text->buf->last,
+                                    text->buf->last + NGX_VOICE_METRICS_LINE,
+                                    format, args);
+    va_end(args);
+}
+
+
+/* What a label's value may not hold as it is: backslash, quote, newline. */
+static u_char *
+ngx_voice_label_escape(u_char *p, u_char *last, const ngx_str_t *value)
+{
+    u_char  c;
+    size_t  i;
+
+    for (i = 0; i < value->len && last - p > 2; i++) {
+        c = value->data[i];
+
+        if (c == '\\' || c == '"' || c == '\n') {
+            *p++ = '\\';
+            c = c == '\n' ? 'n' : c;
+        }
+
+        *p++ = c;
+    }
+
+    return p;
+}

@@ -1,0 +1,534 @@
+
+/*
+ * The edge's directives, configurations, phases and processes; nothing else.
+ * The comments above the directives become docs/directives.md
+ * (bin/directives).
+ */
+
+#include "ngx_voice.h"
+#include "ngx_voice_nchan.h"
+#include "ngx_voice_send.h"
+
+
+static void *ngx_voice_create_main_conf(ngx_conf_t *cf);
+static char *ngx_voice_init_main_conf(ngx_conf_t *cf, void *conf);
+static void *ngx_voice_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_voice_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+static char *ngx_voice_conf_api(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_voice_conf_error(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static ngx_int_t ngx_voice_preconfiguration(ngx_conf_t *cf);
+static ngx_int_t ngx_voice_init(ngx_conf_t *cf);
+static ngx_int_t ngx_voice_init_module(ngx_cycle_t *cycle);
+static ngx_int_t ngx_voice_init_process(ngx_cycle_t *cycle);
+static void ngx_voice_exit_process(ngx_cycle_t *cycle);
+
+
+static ngx_conf_num_bounds_t  ngx_voice_cost_bounds = {
+    ngx_conf_check_num_bounds, 4, 16
+};
+
+
+static ngx_command_t  ngx_voice_commands[] = {
+
+    /*
+     * Syntax:  voice_contract directory;
+     * Default: -
+     * Context: http
+     *
+     * The contract: every *.json file of the directory is a partial OpenAPI
+     * 3.1 document, their union is the API.  A hole in it (an unknown role,
+     * limit class or reference, a path that stands twice, a function that
+     * voice_functions does not list) refuses the configuration and is named.
+     */
+    { ngx_string("voice_contract"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_voice_conf_contract,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    /*
+     * Syntax:  voice_functions file;
+     * Default: -
+     * Context: http
+     *
+     * Names of the SQL functions of schema "api", one a line, as the
+     * database has them.  An operation whose function is not listed refuses
+     * the configuration.
+     */
+    { ngx_string("voice_functions"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_voice_conf_functions,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    /*
+     * Syntax:  voice_postgres host=path|address dbname=name user=name
+     *          [port=5432] [password_file=file] [pool=4] [slow_pool=1]
+     *          [depth=8] [queue=1024] [connect_timeout=3s] [timeout=5s]
+     *          [slow_timeout=30s];
+     * Default: -
+     * Context: http
+     *
+     * The database.  host is the directory of its socket or an IP address,
+     * never a name.  Each nginx process holds pool connections, and slow_pool
+     * more for operations marked x-slow; each takes up to depth queries at
+     * once, queue more may wait.  timeout is counted from the arrival of a
+     * query to its answer.
+     */
+    { ngx_string("voice_postgres"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_voice_conf_postgres,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    /*
+     * Syntax:  voice_redis host=address|path [port=6379]
+     *          [password_file=file] [queue=1024] [connect_timeout=2s]
+     *          [timeout=1s];
+     * Default: -
+     * Context: http
+     *
+     * The Redis whose streams wake the workers; one connection a process,
+     * up to queue commands in flight, timeout for each.
+     */
+    { ngx_string("voice_redis"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_voice_conf_redis,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    /*
+     * Syntax:  voice_jwt_key kid=name alg=HS256|HS384|HS512 file=file;
+     * Default: -
+     * Context: http
+     *
+     * A key that verifies access tokens; may be given several times.  The
+     * first one signs.  The secret is the file's content without a newline
+     * at its end, at least as long as the hash.
+     */
+    { ngx_string("voice_jwt_key"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE3,
+      ngx_voice_conf_jwt_key,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    /*
+     * Syntax:  voice_jwt_issuer name;
+     * Default: voice_jwt_issuer voicegate;
+     * Context: http
+     *
+     * "iss" of the tokens that we sign, demanded of those that we take.
+     */
+    { ngx_string("voice_jwt_issuer"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_voice_main_conf_t, issuer),
+      NULL },
+
+    /*
+     * Syntax:  voice_token_lifetime time;
+     * Default: voice_token_lifetime 30m;
+     * Context: http
+     *
+     * How long an access token is good for.
+     */
+    { ngx_string("voice_token_lifetime"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_voice_main_conf_t, token_lifetime),
+      NULL },
+
+    /*
+     * Syntax:  voice_password_cost number;
+     * Default: voice_password_cost 12;
+     * Context: http
+     *
+     * Cost of bcrypt for new passwords, 4 to 16: each step doubles the time.
+     */
+    { ngx_string("voice_password_cost"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_voice_main_conf_t, password_conf.cost),
+      &ngx_voice_cost_bounds },
+
+    /*
+     * Syntax:  voice_zone size;
+     * Default: voice_zone 4m;
+     * Context: http
+     *
+     * Shared memory for metrics and limits.  Kept over a reload while the
+     * size stays the same.
+     */
+    { ngx_string("voice_zone"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_voice_conf_zone,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    /*
+     * Syntax:  voice_stream_window time;
+     * Default: voice_stream_window 55m;
+     * Context: http
+     *
+     * How far back a stream may resume by its last id.  Must be shorter than
+     * nchan_message_timeout, by a minute at least: an id of a message that
+     * has expired must not reach nchan.
+     */
+    { ngx_string("voice_stream_window"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_voice_main_conf_t, stream_window),
+      NULL },
+
+    /*
+     * Syntax:  voice_api on|off;
+     * Default: voice_api off;
+     * Context: location
+     *
+     * Serves the contract's operations: identity, role and limit in the
+     * access phase, the operation in the content phase.
+     */
+    { ngx_string("voice_api"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_voice_conf_api,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_voice_loc_conf_t, api),
+      NULL },
+
+    /*
+     * Syntax:  voice_stream on|off;
+     * Default: voice_stream off;
+     * Context: location
+     *
+     * The access phase only, for x-stream operations in front of an nchan
+     * subscriber: $voice_channel is what the caller may hear,
+     * $voice_last_event_id the checked id to resume from.
+     */
+    { ngx_string("voice_stream"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_voice_loc_conf_t, stream),
+      NULL },
+
+    /*
+     * Syntax:  voice_error on|off;
+     * Default: voice_error off;
+     * Context: location
+     *
+     * Answers with the error body of the API for the status that brought
+     * the request here; for "error_page 400 404 ... /voice-error" with an
+     * internal location, so that nginx's own errors look like ours.
+     */
+    { ngx_string("voice_error"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_voice_conf_error,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_voice_loc_conf_t, error),
+      NULL },
+
+    /*
+     * Syntax:  voice_docs file;
+     * Default: -
+     * Context: http, server, location
+     *
+     * The HTML page that the operation of x-shape "docs" answers, read at
+     * configuration time.  Without one, or if the file does not exist, a
+     * plain list of the operations is served.
+     */
+    { ngx_string("voice_docs"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_voice_conf_docs,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_voice_module_ctx = {
+    ngx_voice_preconfiguration,            /* preconfiguration */
+    ngx_voice_init,                        /* postconfiguration */
+
+    ngx_voice_create_main_conf,            /* create main configuration */
+    ngx_voice_init_main_conf,              /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    ngx_voice_create_loc_conf,             /* create location configuration */
+    ngx_voice_merge_loc_conf               /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_voice_module = {
+    NGX_MODULE_V1,
+    &ngx_voice_module_ctx,                 /* module context */
+    ngx_voice_commands,                    /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    ngx_voice_init_module,                 /* init module */
+    ngx_voice_init_process,                /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    ngx_voice_exit_process,                /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static void *
+ngx_voice_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_voice_main_conf_t  *mcf;
+
+    mcf = ngx_pcalloc(cf->pool, sizeof(ngx_voice_main_conf_t));
+    if (mcf == NULL || ngx_voice_nchan_guard(cf) != NGX_OK) {
+        return NULL;
+    }
+
+    mcf->token_lifetime = NGX_CONF_UNSET;
+    mcf->stream_window = NGX_CONF_UNSET;
+    mcf->password_conf.cost = NGX_CONF_UNSET_UINT;
+    mcf->password_conf.limit = 64;
+    mcf->password_conf.threads = 2;
+    mcf->password_conf.timeout = 10000;
+
+    return mcf;
+}
+
+
+static char *
+ngx_voice_init_main_conf(ngx_conf_t *cf, void *conf)
+{
+    ngx_voice_main_conf_t  *mcf = conf;
+
+    ngx_conf_init_value(mcf->token_lifetime, 30 * 60);
+    ngx_conf_init_value(mcf->stream_window, 55 * 60);
+    ngx_conf_init_uint_value(mcf->password_conf.cost, 12);
+
+    if (mcf->issuer.data == NULL) {
+        ngx_str_set(&mcf->issuer, "voicegate");
+    }
+
+    if (mcf->contract == NULL) {
+        return NGX_CONF_OK;
+    }
+
+    if (mcf->zone == NULL && ngx_voice_zone_add(cf, mcf, 0) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_voice_password_configure(cf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_voice_api_init(cf, mcf) == NGX_OK ? NGX_CONF_OK
+                                                 : NGX_CONF_ERROR;
+}
+
+
+static void *
+ngx_voice_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_voice_loc_conf_t  *lcf;
+
+    lcf = ngx_pcalloc(cf->pool, sizeof(ngx_voice_loc_conf_t));
+    if (lcf == NULL) {
+        return NULL;
+    }
+
+    lcf->api = NGX_CONF_UNSET;
+    lcf->stream = NGX_CONF_UNSET;
+    lcf->error = NGX_CONF_UNSET;
+
+    return lcf;
+}
+
+
+/* The flags are not inherited: a nested location is a place of its own. */
+static char *
+ngx_voice_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_voice_loc_conf_t   *prev = parent;
+    ngx_voice_loc_conf_t   *conf = child;
+    ngx_voice_main_conf_t  *mcf;
+
+    ngx_conf_init_value(conf->api, 0);
+    ngx_conf_init_value(conf->stream, 0);
+    ngx_conf_init_value(conf->error, 0);
+    ngx_conf_merge_str_value(conf->docs, prev->docs, "");
+
+    if (conf->api && conf->stream) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"voice_api\" and \"voice_stream\" exclude each "
+                           "other in a location");
+        return NGX_CONF_ERROR;
+    }
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_voice_module);
+
+    if ((conf->api || conf->stream) && mcf->contract == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"voice_api\" and \"voice_stream\" need "
+                           "\"voice_contract\"");
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_voice_conf_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char                      *rv;
+    ngx_voice_loc_conf_t      *lcf = conf;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    rv = ngx_conf_set_flag_slot(cf, cmd, conf);
+
+    if (rv == NGX_CONF_OK && lcf->api) {
+        clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+        clcf->handler = ngx_voice_content_handler;
+    }
+
+    return rv;
+}
+
+
+static char *
+ngx_voice_conf_error(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char                      *rv;
+    ngx_voice_loc_conf_t      *lcf = conf;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    rv = ngx_conf_set_flag_slot(cf, cmd, conf);
+
+    if (rv == NGX_CONF_OK && lcf->error) {
+        clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+        clcf->handler = ngx_voice_error_handler;
+    }
+
+    return rv;
+}
+
+
+static ngx_int_t
+ngx_voice_preconfiguration(ngx_conf_t *cf)
+{
+    return ngx_voice_vars_add(cf);
+}
+
+
+static ngx_int_t
+ngx_voice_init(ngx_conf_t *cf)
+{
+    ngx_uint_t                  i;
+    ngx_http_handler_pt        *h;
+    ngx_voice_main_conf_t      *mcf;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    static const struct {
+        ngx_http_phases      phase;
+        ngx_http_handler_pt  handler;
+    } phases[] = {
+        { NGX_HTTP_POST_READ_PHASE, ngx_voice_post_read_handler },
+        { NGX_HTTP_ACCESS_PHASE, ngx_voice_access_handler },
+        { NGX_HTTP_LOG_PHASE, ngx_voice_log_phase }
+    };
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_voice_module);
+    if (mcf->contract == NULL) {
+        return NGX_OK;
+    }
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    for (i = 0; i < VOICE_ARRAY_SIZE(phases); i++) {
+        h = ngx_array_push(&cmcf->phases[phases[i].phase].handlers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        *h = phases[i].handler;
+    }
+
+    ngx_voice_stream_filters();
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_voice_init_module(ngx_cycle_t *cycle)
+{
+    ngx_voice_nchan_taken();
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_voice_init_process(ngx_cycle_t *cycle)
+{
+    ngx_voice_main_conf_t  *mcf;
+
+    if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
+    {
+        return NGX_OK;
+    }
+
+    mcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_voice_module);
+    if (mcf == NULL || mcf->contract == NULL) {
+        return NGX_OK;
+    }
+
+    mcf->pg = ngx_voice_pg_create(&mcf->pg_conf, cycle->pool, cycle->log);
+    mcf->slow = ngx_voice_pg_create(&mcf->slow_conf, cycle->pool, cycle->log);
+    mcf->redis = ngx_voice_redis_create(&mcf->redis_conf, cycle->pool,
+                                        cycle->log);
+    mcf->hasher = ngx_voice_password_create(&mcf->password_conf, cycle->pool,
+                                            cycle->log);
+
+    if (mcf->pg == NULL || mcf->slow == NULL || mcf->redis == NULL
+        || mcf->hasher == NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_voice_figures_start(cycle, mcf);
+}
+
+
+static void
+ngx_voice_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_voice_main_conf_t  *mcf;
+
+    mcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_voice_module);
+    if (mcf == NULL || mcf->process == NULL) {
+        return;
+    }
+
+    ngx_voice_figures_stop(mcf);
+
+    ngx_voice_pg_destroy(mcf->pg);
+    ngx_voice_pg_destroy(mcf->slow);
+    ngx_voice_redis_destroy(mcf->redis);
+}

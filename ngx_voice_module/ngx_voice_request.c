@@ -1,0 +1,627 @@
+
+/*
+ * The life of one request: the access phase finds the operation and runs the
+ * machine up to ADMITTED, the content phase runs the rest.  A step returns
+ *
+ *   NGX_OK        done, the step of ctx->next follows
+ *   NGX_AGAIN     waits; a callback calls ngx_voice_resume() or _refuse()
+ *   NGX_ERROR     ctx->error is sent
+ *   NGX_DECLINED  on to the next phase of nginx
+ *   NGX_DONE      the step has ended the request
+ */
+
+#include "ngx_voice.h"
+#include "ngx_voice_send.h"
+
+#include <openssl/rand.h>
+
+
+#define NGX_VOICE_REQUEST_ID_MAX  128
+
+
+typedef ngx_int_t (*ngx_voice_step_pt)(ngx_voice_ctx_t *ctx);
+/* Ends the request, now or later. */
+typedef void (*ngx_voice_content_pt)(ngx_voice_ctx_t *ctx);
+
+
+static void ngx_voice_ctx_free(void *data);
+static void ngx_voice_ctx_cancel(void *data);
+static ngx_int_t ngx_voice_request_id(ngx_voice_ctx_t *ctx);
+static ngx_uint_t ngx_voice_request_id_valid(voice_span_t id);
+static ngx_int_t ngx_voice_begin(ngx_http_request_t *r,
+    ngx_voice_loc_conf_t *lcf);
+static ngx_int_t ngx_voice_route_find(ngx_voice_ctx_t *ctx,
+    ngx_voice_loc_conf_t *lcf);
+static ngx_int_t ngx_voice_allow(ngx_voice_ctx_t *ctx);
+static ngx_int_t ngx_voice_run(ngx_voice_ctx_t *ctx);
+static ngx_int_t ngx_voice_wait(ngx_voice_ctx_t *ctx);
+static ngx_int_t ngx_voice_admitted(ngx_voice_ctx_t *ctx);
+static ngx_int_t ngx_voice_call(ngx_voice_ctx_t *ctx);
+static void ngx_voice_called(void *data, ngx_voice_pg_e outcome,
+    PGresult **result);
+static ngx_uint_t ngx_voice_call_again(ngx_voice_ctx_t *ctx,
+    ngx_voice_pg_e outcome, const PGresult *result);
+
+
+static const ngx_voice_step_pt  ngx_voice_steps[] = {
+    ngx_voice_identify,                    /* NGX_VOICE_IDENTIFY */
+    ngx_voice_admit,                       /* NGX_VOICE_ADMIT */
+    ngx_voice_admitted,                    /* NGX_VOICE_ADMITTED */
+    ngx_voice_read_body,                   /* NGX_VOICE_READ_BODY */
+    ngx_voice_validate,                    /* NGX_VOICE_VALIDATE */
+    ngx_voice_digest,                      /* NGX_VOICE_DIGEST */
+    ngx_voice_lookup,                      /* NGX_VOICE_LOOKUP */
+    ngx_voice_verify,                      /* NGX_VOICE_VERIFY */
+    ngx_voice_hash,                        /* NGX_VOICE_HASH */
+    ngx_voice_call,                        /* NGX_VOICE_CALL */
+    ngx_voice_answer                       /* NGX_VOICE_ANSWER */
+};
+
+
+/* Shapes that do not run the machine, by voice_shape_e. */
+static const ngx_voice_content_pt  ngx_voice_shapes[] = {
+    NULL,                                  /* VOICE_SHAPE_ENVELOPE */
+    NULL,                                  /* VOICE_SHAPE_FLAT */
+    ngx_voice_health,                      /* VOICE_SHAPE_HEALTH */
+    ngx_voice_metrics,                     /* VOICE_SHAPE_METRICS */
+    ngx_voice_openapi,                     /* VOICE_SHAPE_CONTRACT */
+    ngx_voice_docs                         /* VOICE_SHAPE_DOCS */
+};
+
+
+static const struct {
+    ngx_uint_t      method;
+    voice_method_e  lookup;
+} ngx_voice_methods[] = {
+    { NGX_HTTP_GET, VOICE_METHOD_GET },
+    { NGX_HTTP_HEAD, VOICE_METHOD_GET },
+    { NGX_HTTP_POST, VOICE_METHOD_POST },
+    { NGX_HTTP_PUT, VOICE_METHOD_PUT },
+    { NGX_HTTP_PATCH, VOICE_METHOD_PATCH },
+    { NGX_HTTP_DELETE, VOICE_METHOD_DELETE }
+};
+
+
+/* Before anything can be logged: log lines never hold a query. */
+ngx_int_t
+ngx_voice_post_read_handler(ngx_http_request_t *r)
+{
+    r->log_handler = ngx_voice_log_handler;
+
+    return NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_voice_access_handler(ngx_http_request_t *r)
+{
+    ngx_voice_ctx_t       *ctx;
+    ngx_voice_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_voice_module);
+
+    if (!lcf->api && !lcf->stream) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_voice_module);
+
+    if (ctx == NULL) {
+        return ngx_voice_begin(r, lcf);
+    }
+
+    return ctx->admitted ? NGX_OK : NGX_AGAIN;
+}
+
+
+ngx_int_t
+ngx_voice_content_handler(ngx_http_request_t *r)
+{
+    ngx_voice_ctx_t      *ctx;
+    ngx_voice_content_pt  handler;
+
+    /* the access phase is not for subrequests: nor are we */
+    ctx = ngx_http_get_module_ctx(r, ngx_voice_module);
+
+    if (r != r->main || ctx == NULL || !ctx->admitted) {
+        return NGX_HTTP_FORBIDDEN;
+    }
+
+    /* ours, until the reply is finalized */
+    r->main->count++;
+
+    handler = ngx_voice_shapes[ctx->operation->contract->shape];
+
+    if (handler != NULL) {
+        handler(ctx);
+        return NGX_DONE;
+    }
+
+    ctx->state = NGX_VOICE_READ_BODY;
+    (void) ngx_voice_run(ctx);
+
+    return NGX_DONE;
+}
+
+
+ngx_voice_ctx_t *
+ngx_voice_ctx(ngx_http_request_t *r)
+{
+    ngx_voice_ctx_t     *ctx;
+    ngx_pool_cleanup_t  *cln;
+
+    ctx = ngx_http_get_module_ctx(r->main, ngx_voice_module);
+
+    if (ctx != NULL || (!r->main->internal && !r->main->filter_finalize)) {
+        return ctx;
+    }
+
+    /* an internal redirect has cleared the contexts */
+
+    for (cln = r->pool->cleanup; cln != NULL; cln = cln->next) {
+        if (cln->handler == ngx_voice_ctx_free) {
+            return cln->data;
+        }
+    }
+
+    return NULL;
+}
+
+
+ngx_voice_ctx_t *
+ngx_voice_ctx_create(ngx_http_request_t *r)
+{
+    ngx_voice_ctx_t     *ctx;
+    ngx_pool_cleanup_t  *cln;
+    ngx_http_cleanup_t  *hcln;
+
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_voice_ctx_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    ctx = cln->data;
+    ngx_memzero(ctx, sizeof(ngx_voice_ctx_t));
+
+    ctx->request = r;
+    ctx->conf = ngx_http_get_module_main_conf(r, ngx_voice_module);
+    ngx_str_set(&ctx->identity.kind, "anonymous");
+
+    hcln = ngx_http_cleanup_add(r, 0);
+    if (hcln == NULL || ngx_voice_request_id(ctx) != NGX_OK) {
+        return NULL;
+    }
+
+    hcln->handler = ngx_voice_ctx_cancel;
+    hcln->data = ctx;
+    cln->handler = ngx_voice_ctx_free;
+    ngx_http_set_ctx(r, ctx, ngx_voice_module);
+
+    return ctx;
+}
+
+
+void
+ngx_voice_resume(ngx_voice_ctx_t *ctx, ngx_voice_state_e state)
+{
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+    c = r->connection;
+
+    ctx->state = state;
+
+    if (ngx_voice_run(ctx) == NGX_DECLINED) {
+        ngx_http_core_run_phases(r);
+    }
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+void
+ngx_voice_refuse(ngx_voice_ctx_t *ctx)
+{
+    ngx_voice_finish(ctx, ngx_voice_send_error(ctx));
+}
+
+
+void
+ngx_voice_finish(ngx_voice_ctx_t *ctx, ngx_int_t rc)
+{
+    ngx_connection_t  *c;
+
+    c = ctx->request->connection;
+
+    ctx->state = NGX_VOICE_DONE;
+    ngx_http_finalize_request(ctx->request, rc);
+    ngx_http_run_posted_requests(c);
+}
+
+
+ngx_int_t
+ngx_voice_query(ngx_voice_ctx_t *ctx,
+    const ngx_voice_pg_statement_t *statement, const json_t *args,
+    ngx_voice_pg_done_pt done)
+{
+    char                 *text;
+    ngx_str_t             params[8];
+    ngx_connection_t     *c;
+    ngx_voice_pg_pool_t  *pool;
+
+    c = ctx->request->connection;
+    text = json_dumps(args, JSON_COMPACT);
+
+    if (text == NULL) {
+        return ngx_voice_fail(ctx, NGX_VOICE_INTERNAL_ERROR, NULL);
+    }
+
+    params[0] = ctx->identity.tenant;
+    params[1] = ctx->identity.actor;
+    params[2] = ctx->identity.kind;
+    params[3] = ctx->identity.role;
+    params[4] = ctx->identity.session;
+    params[5] = ctx->request_id;
+    params[6] = c->addr_text;
+    params[7].data = (u_char *) text;
+    params[7].len = ngx_strlen(text);
+
+    if (c->sockaddr->sa_family == AF_UNIX) {
+        ngx_str_null(&params[6]);
+    }
+
+    pool = ctx->operation->contract->slow ? ctx->conf->slow : ctx->conf->pg;
+    ctx->query = ngx_voice_pg_send(pool, statement, params, done, ctx);
+
+    ngx_explicit_memzero(text, params[7].len);
+    free(text);
+
+    if (ctx->query == NULL) {
+        return ngx_voice_fail(ctx, NGX_VOICE_INTERNAL_ERROR, NULL);
+    }
+
+    return NGX_AGAIN;
+}
+
+
+/* Only memory: runs when the last byte has been sent and logged. */
+static void
+ngx_voice_ctx_free(void *data)
+{
+    ngx_voice_ctx_t  *ctx = data;
+
+    json_decref(ctx->args);
+    json_decref(ctx->scopes);
+    PQclear(ctx->result);
+}
+
+
+/* The request ends: nobody waits for answers any more. */
+static void
+ngx_voice_ctx_cancel(void *data)
+{
+    ngx_voice_ctx_t  *ctx = data;
+
+    if (ctx->query != NULL) {
+        ngx_voice_pg_cancel(ctx->query);
+        ctx->query = NULL;
+    }
+
+    if (ctx->command != NULL) {
+        ngx_voice_redis_cancel(ctx->command);
+        ctx->command = NULL;
+    }
+
+    if (ctx->task != NULL) {
+        ngx_voice_password_cancel(ctx->task);
+        ctx->task = NULL;
+    }
+}
+
+
+/* The client's id where it is harmless, otherwise a new one. */
+static ngx_int_t
+ngx_voice_request_id(ngx_voice_ctx_t *ctx)
+{
+    u_char        *p;
+    uint64_t       ms;
+    ngx_time_t    *now;
+    voice_span_t   id;
+    unsigned char  random[10];
+
+    id = ngx_voice_request_header(ctx->request, "x-request-id");
+
+    if (ngx_voice_request_id_valid(id)) {
+        ctx->request_id.data = (u_char *) id.ptr;
+        ctx->request_id.len = id.len;
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(ctx->request->pool, VOICE_UUID_LEN + 1);
+
+    if (p == NULL || RAND_bytes(random, sizeof(random)) != 1) {
+        return NGX_ERROR;
+    }
+
+    now = ngx_timeofday();
+    ms = (uint64_t) now->sec * 1000 + now->msec;
+    voice_uuid_v7((char *) p, ms, random);
+
+    ctx->request_id.data = p;
+    ctx->request_id.len = VOICE_UUID_LEN;
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_voice_request_id_valid(voice_span_t id)
+{
+    u_char  c;
+    size_t  i;
+
+    for (i = 0; i < id.len; i++) {
+        c = id.ptr[i];
+
+        if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z')
+            && !(c >= '0' && c <= '9') && c != '.' && c != '_' && c != '-')
+        {
+            return 0;
+        }
+    }
+
+    return id.len > 0 && id.len <= NGX_VOICE_REQUEST_ID_MAX;
+}
+
+
+static ngx_int_t
+ngx_voice_begin(ngx_http_request_t *r, ngx_voice_loc_conf_t *lcf)
+{
+    ngx_int_t         rc;
+    ngx_voice_ctx_t  *ctx;
+
+    ctx = ngx_voice_ctx_create(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_voice_route_find(ctx, lcf);
+
+    if (rc == NGX_OK) {
+        ctx->state = NGX_VOICE_IDENTIFY;
+        rc = ngx_voice_run(ctx);
+        return rc == NGX_DECLINED ? NGX_OK : rc;
+    }
+
+    if (rc == NGX_ERROR) {
+        rc = ngx_voice_send_error(ctx);
+    }
+
+    ngx_http_finalize_request(r, rc);
+
+    return NGX_DONE;
+}
+
+
+/*
+ * NGX_OK: ctx->operation is set; NGX_ERROR: ctx->error is.  Otherwise the
+ * result of a reply that was sent.
+ */
+static ngx_int_t
+ngx_voice_route_find(ngx_voice_ctx_t *ctx, ngx_voice_loc_conf_t *lcf)
+{
+    size_t               len;
+    ngx_uint_t           i;
+    voice_span_t         path;
+    voice_route_e        found;
+    voice_method_e       method;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+
+    /* as it was sent: an encoded slash is no slash */
+    len = ngx_min(strcspn((char *) r->unparsed_uri.data, "?# "),
+                  r->unparsed_uri.len);
+    path = voice_span((char *) r->unparsed_uri.data, len);
+
+    method = VOICE_METHOD_COUNT;
+
+    for (i = 0; i < VOICE_ARRAY_SIZE(ngx_voice_methods); i++) {
+        if (ngx_voice_methods[i].method == r->method) {
+            method = ngx_voice_methods[i].lookup;
+        }
+    }
+
+    found = voice_contract_match(ctx->conf->contract, method, path,
+                                 &ctx->match);
+
+    if (found == VOICE_ROUTE_NO_PATH) {
+        return ngx_voice_fail(ctx, NGX_VOICE_RESOURCE_NOT_FOUND, NULL);
+    }
+
+    if (found == VOICE_ROUTE_NO_METHOD) {
+        return ngx_voice_allow(ctx);
+    }
+
+    i = ctx->match.operation->index;
+
+    if (ctx->match.operation->stream != (unsigned) lcf->stream) {
+        ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
+                      "\"%s\" is no operation for this location, \"voice_%s\""
+                      " should serve it", ctx->match.operation->path,
+                      ctx->match.operation->stream ? "stream" : "api");
+        return ngx_voice_fail(ctx, NGX_VOICE_RESOURCE_NOT_FOUND, NULL);
+    }
+
+    ctx->operation = &ctx->conf->operations[i];
+
+    return NGX_OK;
+}
+
+
+/* There is the path, but not with this method. */
+static ngx_int_t
+ngx_voice_allow(ngx_voice_ctx_t *ctx)
+{
+    u_char     *p;
+    uint32_t    i;
+    ngx_str_t   allow;
+
+    /* every name, HEAD, OPTIONS and the commas fit */
+    p = ngx_pnalloc(ctx->request->pool, 64);
+    if (p == NULL) {
+        return ngx_voice_fail(ctx, NGX_VOICE_INTERNAL_ERROR, NULL);
+    }
+
+    allow.data = p;
+
+    for (i = 0; i < VOICE_METHOD_COUNT; i++) {
+        if (ctx->match.allow & (1u << i)) {
+            p = ngx_sprintf(p, "%s, ", voice_method_name(i));
+        }
+    }
+
+    if (ctx->match.allow & (1u << VOICE_METHOD_GET)) {
+        p = ngx_sprintf(p, "HEAD, ");
+    }
+
+    p = ngx_sprintf(p, "OPTIONS");
+    allow.len = p - allow.data;
+
+    if (ngx_voice_header(ctx->request, "Allow", &allow) != NGX_OK) {
+        return ngx_voice_fail(ctx, NGX_VOICE_INTERNAL_ERROR, NULL);
+    }
+
+    if (ctx->request->method == NGX_HTTP_OPTIONS) {
+        return ngx_voice_send(ctx, NGX_HTTP_NO_CONTENT, NULL, NULL);
+    }
+
+    return ngx_voice_fail(ctx, NGX_VOICE_METHOD_NOT_ALLOWED, NULL);
+}
+
+
+/* Runs steps until one waits or ends; DONE: the request may be gone. */
+static ngx_int_t
+ngx_voice_run(ngx_voice_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    for ( ;; ) {
+        ctx->next = ctx->state + 1;
+        rc = ngx_voice_steps[ctx->state](ctx);
+
+        switch (rc) {
+
+        case NGX_OK:
+            ctx->state = ctx->next;
+            break;
+
+        case NGX_AGAIN:
+            return ngx_voice_wait(ctx);
+
+        case NGX_ERROR:
+            rc = ngx_voice_send_error(ctx);
+            ctx->state = NGX_VOICE_DONE;
+            ngx_http_finalize_request(ctx->request, rc);
+            return NGX_DONE;
+
+        default:
+            return rc;
+        }
+    }
+}
+
+
+/* While we wait, a client that goes away ends the request. */
+static ngx_int_t
+ngx_voice_wait(ngx_voice_ctx_t *ctx)
+{
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+
+    if (ctx->state == NGX_VOICE_READ_BODY) {
+        return NGX_AGAIN;
+    }
+
+    if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return NGX_DONE;
+    }
+
+    r->read_event_handler = ngx_http_test_reading;
+
+    return NGX_AGAIN;
+}
+
+
+/* The end of the access phase; a stream calls its function in it. */
+static ngx_int_t
+ngx_voice_admitted(ngx_voice_ctx_t *ctx)
+{
+    ngx_http_request_t  *r;
+
+    if (ctx->operation->contract->stream && ctx->channel.len == 0) {
+        ctx->next = NGX_VOICE_VALIDATE;
+        return NGX_OK;
+    }
+
+    r = ctx->request;
+    r->read_event_handler = ngx_http_block_reading;
+
+    ctx->admitted = 1;
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_voice_call(ngx_voice_ctx_t *ctx)
+{
+    ctx->attempts++;
+
+    return ngx_voice_query(ctx, &ctx->operation->statement, ctx->args,
+                           ngx_voice_called);
+}
+
+
+static void
+ngx_voice_called(void *data, ngx_voice_pg_e outcome, PGresult **result)
+{
+    ngx_voice_ctx_t  *ctx = data;
+
+    ctx->query = NULL;
+
+    if (outcome == NGX_VOICE_PG_RESULT) {
+        ctx->result = *result;
+        *result = NULL;
+        ngx_voice_resume(ctx, NGX_VOICE_ANSWER);
+        return;
+    }
+
+    if (ngx_voice_call_again(ctx, outcome, *result)) {
+        ngx_voice_resume(ctx, NGX_VOICE_CALL);
+        return;
+    }
+
+    (void) ngx_voice_fail_pg(ctx, outcome, *result);
+    ngx_voice_refuse(ctx);
+}
+
+
+/* A lost connection may have committed: only what changes nothing. */
+static ngx_uint_t
+ngx_voice_call_again(ngx_voice_ctx_t *ctx, ngx_voice_pg_e outcome,
+    const PGresult *result)
+{
+    if (ctx->attempts > 1) {
+        return 0;
+    }
+
+    if (outcome == NGX_VOICE_PG_DOWN) {
+        return ctx->operation->contract->method == VOICE_METHOD_GET;
+    }
+
+    return outcome == NGX_VOICE_PG_ERROR && ngx_voice_error_retry(result);
+}

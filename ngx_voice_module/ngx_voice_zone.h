@@ -1,0 +1,139 @@
+
+/*
+ * What the nginx processes share: counters, histograms, error counts, the
+ * figures of each process, limit buckets.  Lives in one shared memory zone
+ * and survives reloads: rows are found by name, never by position.
+ */
+
+#ifndef NGX_VOICE_ZONE_H
+#define NGX_VOICE_ZONE_H
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+#define NGX_VOICE_STATUSES   32            /* distinct ones of an endpoint */
+#define NGX_VOICE_BUCKETS    11            /* finite bounds of durations */
+#define NGX_VOICE_FAULTS     256           /* distinct (type, service) */
+#define NGX_VOICE_PROCESSES  256           /* old and new ones together */
+#define NGX_VOICE_UNROUTED_MAX  8          /* methods without an operation */
+
+
+/* Counters of the whole edge: id, name in /metrics, what it counts. */
+#define NGX_VOICE_COUNTERS(ROW)                                              \
+    ROW(pg_connects, "voice_postgres_connects_total",                        \
+        "Connections to PostgreSQL that were opened.")                       \
+    ROW(pg_failures, "voice_postgres_failures_total",                        \
+        "Connections to PostgreSQL that failed or were lost.")               \
+    ROW(pg_timeouts, "voice_postgres_timeouts_total",                        \
+        "Queries that met their deadline.")                                  \
+    ROW(pg_rejected, "voice_postgres_rejected_total",                        \
+        "Queries refused because the wait queue was full.")                  \
+    ROW(redis_connects, "voice_redis_connects_total",                        \
+        "Connections to Redis that were opened.")                            \
+    ROW(redis_failures, "voice_redis_failures_total",                        \
+        "Connections to Redis that failed or were lost.")                    \
+    ROW(redis_timeouts, "voice_redis_timeouts_total",                        \
+        "Redis commands that met their deadline.")                           \
+    ROW(redis_rejected, "voice_redis_rejected_total",                        \
+        "Redis commands refused: no connection or too many in flight.")      \
+    ROW(wakes_sent, "voice_wakes_sent_total",                                \
+        "Entries sent to wake the workers of a queue.")                      \
+    ROW(wakes_failed, "voice_wakes_failed_total",                            \
+        "Wake entries left to the keeper: Redis did not take them.")         \
+    ROW(stream_gaps, "voice_stream_gaps_total",                              \
+        "Streams that could not resume where the client had left.")
+
+typedef enum {
+#define NGX_VOICE_ROW(id, name, help)  NGX_VOICE_COUNT_##id,
+    NGX_VOICE_COUNTERS(NGX_VOICE_ROW)
+#undef NGX_VOICE_ROW
+    NGX_VOICE_COUNTER_COUNT
+} ngx_voice_counter_e;
+
+
+/* Figures of one process at this moment: id, name, help. */
+#define NGX_VOICE_GAUGES(ROW)                                                \
+    ROW(pg_connections, "voice_postgres_connections",                        \
+        "Connections to PostgreSQL that are open.")                          \
+    ROW(pg_in_flight, "voice_postgres_in_flight",                            \
+        "Queries sent and not yet answered.")                                \
+    ROW(pg_waiting, "voice_postgres_waiting",                                \
+        "Queries waiting for a connection.")                                 \
+    ROW(redis_connected, "voice_redis_connections",                          \
+        "Connections to Redis that are open.")                               \
+    ROW(redis_in_flight, "voice_redis_in_flight",                            \
+        "Redis commands sent and not yet answered.")                         \
+    ROW(passwords, "voice_passwords_outstanding",                            \
+        "Password hashes waiting for a thread or being computed.")
+
+typedef enum {
+#define NGX_VOICE_ROW(id, name, help)  NGX_VOICE_GAUGE_##id,
+    NGX_VOICE_GAUGES(NGX_VOICE_ROW)
+#undef NGX_VOICE_ROW
+    NGX_VOICE_GAUGE_COUNT
+} ngx_voice_gauge_e;
+
+
+typedef struct ngx_voice_endpoint_s  ngx_voice_endpoint_t;
+
+
+/* A method and a route template; never freed, so no lock to count. */
+struct ngx_voice_endpoint_s {
+    ngx_voice_endpoint_t  *next;
+    ngx_str_t              method;
+    ngx_str_t              route;
+    ngx_atomic_t           codes[NGX_VOICE_STATUSES];   /* 0: free */
+    ngx_atomic_t           requests[NGX_VOICE_STATUSES];
+    ngx_atomic_t           buckets[NGX_VOICE_BUCKETS + 1];
+    ngx_atomic_t           sum;            /* of durations, milliseconds */
+};
+
+
+typedef struct {
+    u_char         type[64];
+    u_char         service[16];
+    ngx_atomic_t   count;
+} ngx_voice_fault_t;
+
+
+typedef struct {
+    ngx_atomic_t   pid;                    /* 0: free */
+    ngx_atomic_t   gauges[NGX_VOICE_GAUGE_COUNT];
+} ngx_voice_process_t;
+
+
+typedef struct {
+    ngx_atomic_t           counters[NGX_VOICE_COUNTER_COUNT];
+    ngx_voice_endpoint_t  *endpoints;
+    ngx_voice_fault_t      faults[NGX_VOICE_FAULTS];
+    ngx_atomic_t           nfaults;
+    ngx_voice_process_t    processes[NGX_VOICE_PROCESSES];
+    ngx_rbtree_t           limits;         /* ngx_voice_limit.c; by mutex */
+    ngx_rbtree_node_t      sentinel;
+    ngx_queue_t            recent;         /* of limits, newest first */
+} ngx_voice_shared_t;
+
+
+/* Upper bounds of the finite buckets in milliseconds, and as labels. */
+extern const ngx_msec_int_t  ngx_voice_bucket_ms[NGX_VOICE_BUCKETS];
+extern const char *const     ngx_voice_bucket_names[NGX_VOICE_BUCKETS];
+
+
+/* Adds a row if there is none, at configuration time; NULL: zone full. */
+ngx_voice_endpoint_t *ngx_voice_endpoint_get(ngx_voice_shared_t *shared,
+    ngx_slab_pool_t *slab, const ngx_str_t *method, const ngx_str_t *route);
+
+/* Counts an error by its code and where it came from. */
+void ngx_voice_fault_count(ngx_voice_shared_t *shared, ngx_slab_pool_t *slab,
+    const ngx_str_t *type, const ngx_str_t *service);
+
+/* Does the process of a row live?  Figures of dead ones do not count. */
+ngx_uint_t ngx_voice_process_alive(ngx_atomic_uint_t pid);
+
+/* Prepares the tree of limits in a new zone. */
+void ngx_voice_limit_init(ngx_voice_shared_t *shared);
+
+
+#endif /* NGX_VOICE_ZONE_H */
