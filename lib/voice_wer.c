@@ -367,7 +367,10 @@ characters(voice_span_t text, unsigned flags, uint32_t **points,
 static voice_rc_t
 report_rates(const voice_wer_pair_t *pair, json_t *report)
 {
-    size_t  i;
+    size_t       i;
+    double       rate;
+    json_t      *number;
+    voice_rc_t   rc;
 
     static const struct {
         const char  *name;
@@ -383,17 +386,20 @@ report_rates(const voice_wer_pair_t *pair, json_t *report)
     };
 
     for (i = 0; i < VOICE_ARRAY_SIZE(rates); i++) {
-        double      rate;
-        voice_rc_t  rc;
 
         rc = rates[i].measure(pair, rates[i].flags, &rate);
-        if (rc != VOICE_OK) {
+
+        if (rc == VOICE_LIMIT && rates[i].measure == voice_cer) {
+            number = json_null();
+
+        } else if (rc == VOICE_OK) {
+            number = json_real(rate);
+
+        } else {
             return rc;
         }
 
-        if (json_object_set_new(report, rates[i].name, json_real(rate))
-            != 0)
-        {
+        if (json_object_set_new(report, rates[i].name, number) != 0) {
             return VOICE_NOMEM;
         }
     }

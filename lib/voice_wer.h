@@ -79,7 +79,8 @@ voice_rc_t voice_cer_many(const voice_wer_pair_t *pairs, size_t npairs,
  * wer, cer, ser, the counts and the alignment are of the normalised texts,
  * the _raw of the texts as they stand; distance is Levenshtein's over words.
  * The alignment ends after VOICE_WER_LISTED columns ("alignment_cut": true).
- * The caller owns *report.
+ * cer and cer_raw are null for more than VOICE_EDIT_MAX characters.  The
+ * caller owns *report.  Fails as voice_wer_align() does.
  */
 #define VOICE_WER_LISTED  2000
 voice_rc_t voice_wer_report(const voice_wer_pair_t *pair, json_t **report)
