@@ -37,32 +37,34 @@ MODULE_LDFLAGS += -shared-libsan
 endif
 endif
 
-MODULE_COMMAND := $(CC) $(MODULE_CFLAGS) $(MODULE_INCS) $(MODULE_LDFLAGS) \
-	$(MODULE_OBJS)
+MODULE_COMPILE := $(strip $(CC) $(MODULE_CFLAGS) $(MODULE_INCS))
+MODULE_LINK := $(strip $(CC) $(MODULE_LDFLAGS) $(MODULE_OBJS))
 
 .PHONY: ngx_voice_module
 ngx_voice_module: $(MODULE_OUT)/ngx_voice_module.so
 
-# Another compiler, flag or set of sources makes all of it anew.
-$(shell mkdir -p $(MODULE_OBJ) && \
-	{ test "$$(cat $(MODULE_OBJ)/command 2>/dev/null)" \
-	= '$(strip $(MODULE_COMMAND))' || \
-	echo '$(strip $(MODULE_COMMAND))' > $(MODULE_OBJ)/command; })
+# Another compiler or flag makes all of it anew, another set of sources links.
+module_record = { test "$$(cat $(MODULE_OBJ)/$(1) 2>/dev/null)" = '$(2)' \
+	|| echo '$(2)' > $(MODULE_OBJ)/$(1); }
 
-$(MODULE_OUT)/ngx_voice_module.so: $(MODULE_OBJS) $(MODULE_OBJ)/command \
+$(shell mkdir -p $(MODULE_OBJ) \
+	&& $(call module_record,compile,$(MODULE_COMPILE)) \
+	&& $(call module_record,link,$(MODULE_LINK)))
+
+$(MODULE_OUT)/ngx_voice_module.so: $(MODULE_OBJS) $(MODULE_OBJ)/link \
 		ngx_voice_module/exports.map ngx_voice_module/libs
 	@echo "  LINK $(notdir $@)"
 	@$(CC) $(MODULE_LDFLAGS) -o $@.new $(MODULE_OBJS) \
 		$$(cat ngx_voice_module/libs)
 	@mv $@.new $@
 
-$(MODULE_OBJ)/%.o: %.c $(MODULE_OBJ)/command $(MODULE_GEN)/ngx_auto_config.h
+$(MODULE_OBJ)/%.o: %.c $(MODULE_OBJ)/compile $(MODULE_GEN)/ngx_auto_config.h
 	@mkdir -p $(@D)
 	@echo "  CC $<"
 	@$(CC) $(MODULE_CFLAGS) -MMD -MP $(MODULE_INCS) -c -o $@ $<
 
 $(MODULE_OBJ)/ngx_voice_module_modules.o: $(MODULE_GEN)/ngx_auto_config.h \
-		$(MODULE_OBJ)/command
+		$(MODULE_OBJ)/compile
 	@$(CC) $(MODULE_CFLAGS) -MMD -MP $(MODULE_INCS) -c -o $@ \
 		$(MODULE_GEN)/ngx_voice_module_modules.c
 
