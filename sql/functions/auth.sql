@@ -48,7 +48,8 @@ as $$
 $$;
 
 -- The edge's question before an identity is known: whose key is it?  hash is
--- SHA-256 (hex) of the whole key.  data: key_id, tenant_id, role, scopes.
+-- SHA-256 (hex) of the whole key.  data: key_id, tenant_id, role, scopes;
+-- without scopes for a key that has all of its role's.
 create or replace function api.authenticate_key(p_hash text)
 returns api.reply
 language plpgsql stable security definer set search_path = core, pg_temp
@@ -65,8 +66,9 @@ begin
                                 'The API key is not valid.');
     end if;
 
-    return core.reply(json_build_object('key_id', k.id,
-        'tenant_id', k.tenant_id, 'role', k.role, 'scopes', k.scopes));
+    return core.reply(json_strip_nulls(json_build_object('key_id', k.id,
+        'tenant_id', k.tenant_id, 'role', k.role,
+        'scopes', case when '*' <> all (k.scopes) then k.scopes end)));
 end
 $$;
 
