@@ -156,7 +156,7 @@ create function pg_temp.lose() returns text language plpgsql volatile
 as $$
 begin
     perform pg_temp.claim('test_execution');
-    update core.job set lease_until = now() - interval '1 second'
+    update core.job set lease_until = now() - interval '1 millisecond'
      where state = 'running';
     perform work.rescue();
     update core.job set run_at = now() where state = 'queued';
