@@ -20,7 +20,7 @@ typedef struct {
 
 static int pointer_decode(char *out, size_t size, const char *ref);
 static int hex_value(char c);
-static int too_deep(voice_span_t text, voice_json_error_t *err);
+static int text_refused(voice_span_t text, voice_json_error_t *err);
 static void fail(voice_json_error_t *err, size_t line, size_t column,
     const char *reason);
 static const char *parse_reason(enum json_error_code code);
@@ -61,7 +61,7 @@ voice_json_parse(voice_span_t text, voice_json_error_t *err)
         return NULL;
     }
 
-    if (too_deep(text, err)) {
+    if (text_refused(text, err)) {
         return NULL;
     }
 
@@ -161,42 +161,52 @@ voice_json_text(const json_t *object, const char *name)
 
 /*
  * The library's own bound (2048) is far above what our recursions may meet,
- * so that the nesting is measured before it reads a byte.
+ * and it passes over a NUL between two values: both are looked for before it
+ * reads a byte.
  */
 static int
-too_deep(voice_span_t text, voice_json_error_t *err)
+text_refused(voice_span_t text, voice_json_error_t *err)
 {
-    char    c;
-    int     quoted;
-    size_t  i, depth, line, start;
+    char         c;
+    int          quoted, escaped;
+    size_t       i, depth, line, start;
+    const char  *reason;
 
     quoted = 0;
+    escaped = 0;
     depth = 0;
     line = 1;
     start = 0;
+    reason = NULL;
 
     for (i = 0; i < text.len; i++) {
         c = text.ptr[i];
 
-        if (quoted) {
-            i += c == '\\';
-            quoted = c != '"';
-            continue;
+        if (c == '\0') {
+            reason = parse_reason(json_error_invalid_syntax);
+
+        } else if (quoted) {
+            quoted = c != '"' || escaped;
+            escaped = c == '\\' && !escaped;
+
+        } else {
+            quoted = c == '"';
+            depth += c == '[' || c == '{';
+            depth -= depth > 0 && (c == ']' || c == '}');
         }
 
-        quoted = c == '"';
-        depth += c == '[' || c == '{';
-        depth -= depth > 0 && (c == ']' || c == '}');
+        if (depth > VOICE_JSON_DEPTH) {
+            reason = parse_reason(json_error_stack_overflow);
+        }
+
+        if (reason != NULL) {
+            fail(err, line, i - start + 1, reason);
+            return 1;
+        }
 
         if (c == '\n') {
             line++;
             start = i + 1;
-        }
-
-        if (depth > VOICE_JSON_DEPTH) {
-            fail(err, line, i - start + 1,
-                 parse_reason(json_error_stack_overflow));
-            return 1;
         }
     }
 

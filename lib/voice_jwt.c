@@ -4,51 +4,8 @@
 
 #include <stdlib.h>
 
-#include <openssl/core_names.h>
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/params.h>
-
 #include "voice_code.h"
-#include "voice_jwt.h"
-
-
-#define JWT_KID_MAX        64          /* bytes */
-#define JWT_SIGNATURE_MAX  64          /* bytes: the HMAC of SHA-512 */
-
-
-typedef struct jwt_algorithm_s  jwt_algorithm_t;
-
-
-/* A signature to make: out has room for JWT_SIGNATURE_MAX bytes. */
-typedef voice_rc_t (*jwt_sign_pt)(const voice_jwt_key_t *key,
-    voice_span_t message, unsigned char *out, size_t *len);
-typedef voice_jwt_e (*jwt_verify_pt)(const voice_jwt_key_t *key,
-    voice_span_t message, voice_span_t signature);
-
-
-/* A row of the table of algorithms (RFC 7518 section 3.1). */
-struct jwt_algorithm_s {
-    const char     *name;
-    const char     *digest;
-    size_t          secret_min;        /* bytes */
-    jwt_sign_pt     sign;
-    jwt_verify_pt   verify;
-};
-
-
-struct voice_jwt_key_s {
-    const jwt_algorithm_t  *algorithm;
-    EVP_MAC_CTX            *mac;       /* keyed; copied for each message */
-    char                    kid[JWT_KID_MAX];
-    size_t                  kid_len;
-    voice_jwt_key_t        *next;
-};
-
-
-struct voice_jwt_keys_s {
-    voice_jwt_key_t  *first;
-};
+#include "voice_jwt_private.h"
 
 
 /* The three parts of a compact token, still encoded. */
@@ -60,14 +17,6 @@ typedef struct {
 } jwt_parts_t;
 
 
-static voice_rc_t hmac_sign(const voice_jwt_key_t *key, voice_span_t message,
-    unsigned char *out, size_t *len);
-static voice_jwt_e hmac_verify(const voice_jwt_key_t *key,
-    voice_span_t message, voice_span_t signature);
-static EVP_MAC_CTX *hmac_create(const jwt_algorithm_t *algorithm,
-    voice_span_t secret);
-static const voice_jwt_key_t *key_find(const voice_jwt_keys_t *keys,
-    voice_span_t kid);
 static voice_jwt_e token_split(jwt_parts_t *parts, voice_span_t token);
 static voice_jwt_e part_decode(voice_span_t part, unsigned char **out,
     size_t *len);
@@ -86,14 +35,6 @@ static char *header_text(const voice_jwt_key_t *key);
 static size_t part_append(char *out, const char *text);
 
 
-/* Rows stand in the order of voice_jwt_alg_e. */
-static const jwt_algorithm_t  jwt_algorithms[] = {
-    { "HS256", "SHA256", 32, hmac_sign, hmac_verify },
-    { "HS384", "SHA384", 48, hmac_sign, hmac_verify },
-    { "HS512", "SHA512", 64, hmac_sign, hmac_verify },
-};
-
-
 /* Rows stand in the order of voice_jwt_e. */
 static const char *const  jwt_reasons[] = {
     "the token is valid",
@@ -109,75 +50,6 @@ static const char *const  jwt_reasons[] = {
     "the token never expires",
     "the token cannot be checked now",
 };
-
-
-voice_jwt_keys_t *
-voice_jwt_keys_create(void)
-{
-    return calloc(1, sizeof(voice_jwt_keys_t));
-}
-
-
-void
-voice_jwt_keys_destroy(voice_jwt_keys_t *keys)
-{
-    voice_jwt_key_t  *key, *next;
-
-    if (keys == NULL) {
-        return;
-    }
-
-    for (key = keys->first; key != NULL; key = next) {
-        next = key->next;
-        EVP_MAC_CTX_free(key->mac);
-        free(key);
-    }
-
-    free(keys);
-}
-
-
-voice_rc_t
-voice_jwt_keys_add_secret(voice_jwt_keys_t *keys, voice_jwt_alg_e alg,
-    voice_span_t kid, voice_span_t secret)
-{
-    voice_jwt_key_t        *key;
-    const jwt_algorithm_t  *algorithm;
-
-    if ((size_t) alg >= VOICE_ARRAY_SIZE(jwt_algorithms)) {
-        return VOICE_INVALID;
-    }
-
-    algorithm = &jwt_algorithms[alg];
-
-    if (kid.len == 0 || kid.len > JWT_KID_MAX
-        || secret.len < algorithm->secret_min || key_find(keys, kid) != NULL)
-    {
-        return VOICE_INVALID;
-    }
-
-    key = calloc(1, sizeof(voice_jwt_key_t));
-
-    if (key == NULL) {
-        return VOICE_NOMEM;
-    }
-
-    key->mac = hmac_create(algorithm, secret);
-
-    if (key->mac == NULL) {
-        free(key);
-        return VOICE_FAILED;
-    }
-
-    key->algorithm = algorithm;
-    key->kid_len = kid.len;
-    memcpy(key->kid, kid.ptr, kid.len);
-
-    key->next = keys->first;
-    keys->first = key;
-
-    return VOICE_OK;
-}
 
 
 voice_jwt_e
@@ -256,7 +128,7 @@ voice_jwt_sign(const voice_jwt_keys_t *keys, voice_span_t kid,
     *token = NULL;
     *len = 0;
 
-    key = key_find(keys, kid);
+    key = jwt_key_find(keys, kid);
 
     if (key == NULL || !json_is_object(claims)) {
         return key == NULL ? VOICE_NOTFOUND : VOICE_INVALID;
@@ -316,96 +188,6 @@ voice_jwt_reason(voice_jwt_e result)
     }
 
     return jwt_reasons[result];
-}
-
-
-static EVP_MAC_CTX *
-hmac_create(const jwt_algorithm_t *algorithm, voice_span_t secret)
-{
-    EVP_MAC      *mac;
-    OSSL_PARAM    params[2];
-    EVP_MAC_CTX  *ctx;
-
-    mac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
-
-    if (mac == NULL) {
-        return NULL;
-    }
-
-    ctx = EVP_MAC_CTX_new(mac);
-    EVP_MAC_free(mac);
-
-    params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST,
-                                        (char *) algorithm->digest, 0);
-    params[1] = OSSL_PARAM_construct_end();
-
-    if (ctx == NULL
-        || EVP_MAC_init(ctx, (const unsigned char *) secret.ptr, secret.len,
-                        params)
-           != 1)
-    {
-        EVP_MAC_CTX_free(ctx);
-        return NULL;
-    }
-
-    return ctx;
-}
-
-
-static voice_rc_t
-hmac_sign(const voice_jwt_key_t *key, voice_span_t message,
-    unsigned char *out, size_t *len)
-{
-    int           good;
-    EVP_MAC_CTX  *ctx;
-
-    ctx = EVP_MAC_CTX_dup(key->mac);
-
-    if (ctx == NULL) {
-        return VOICE_NOMEM;
-    }
-
-    good = EVP_MAC_update(ctx, (const unsigned char *) message.ptr,
-                          message.len)
-           && EVP_MAC_final(ctx, out, len, JWT_SIGNATURE_MAX);
-
-    EVP_MAC_CTX_free(ctx);
-
-    return good ? VOICE_OK : VOICE_FAILED;
-}
-
-
-static voice_jwt_e
-hmac_verify(const voice_jwt_key_t *key, voice_span_t message,
-    voice_span_t signature)
-{
-    int            same;
-    size_t         len;
-    unsigned char  expected[JWT_SIGNATURE_MAX];
-
-    if (hmac_sign(key, message, expected, &len) != VOICE_OK) {
-        return VOICE_JWT_INTERNAL;
-    }
-
-    same = voice_equal(signature, voice_span((char *) expected, len));
-    OPENSSL_cleanse(expected, sizeof(expected));
-
-    return same ? VOICE_JWT_OK : VOICE_JWT_SIGNATURE;
-}
-
-
-static const voice_jwt_key_t *
-key_find(const voice_jwt_keys_t *keys, voice_span_t kid)
-{
-    const voice_jwt_key_t  *key;
-
-    for (key = keys->first; key != NULL; key = key->next) {
-        if (voice_span_eq(kid, voice_span(key->kid, key->kid_len))) {
-            return key;
-        }
-    }
-
-    return NULL;
 }
 
 
@@ -517,7 +299,7 @@ header_key(const voice_jwt_keys_t *keys, const json_t *header,
     *key = keys->first;
 
     if (kid != NULL) {
-        *key = key_find(keys, voice_json_text(header, "kid"));
+        *key = jwt_key_find(keys, voice_json_text(header, "kid"));
 
     } else if (*key != NULL && (*key)->next != NULL) {
         *key = NULL;

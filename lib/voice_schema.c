@@ -48,9 +48,9 @@ static const schema_keyword_t *const  schema_tables[] = {
 
 /* Keywords that say nothing about whether a value is good. */
 static const char *const  schema_annotations[] = {
-    "$comment", "$schema", "contentEncoding", "contentMediaType", "default",
-    "deprecated", "description", "discriminator", "example", "examples",
-    "externalDocs", "readOnly", "title", "writeOnly",
+    "$comment", "$schema", "contentEncoding", "contentMediaType",
+    "contentSchema", "default", "deprecated", "description", "discriminator",
+    "example", "examples", "externalDocs", "readOnly", "title", "writeOnly",
 };
 
 

@@ -18,8 +18,6 @@ static int format_time(voice_span_t text);
 static int format_email(voice_span_t text);
 static int format_hostname(voice_span_t text);
 static int format_ipv4(voice_span_t text);
-static int format_ipv6(voice_span_t text);
-static int format_uri(voice_span_t text);
 static int time_offset(voice_span_t text, int *minutes);
 static int number_at(voice_span_t text, size_t at, size_t digits);
 static int local_part(voice_span_t text);
@@ -27,9 +25,6 @@ static int quoted_part(voice_span_t text);
 static int mail_domain(voice_span_t text);
 static int label_good(voice_span_t label);
 static int ipv6_groups(voice_span_t text);
-static int uri_scheme(voice_span_t text, size_t *len);
-static int uri_chars(voice_span_t text);
-static int uri_authority(voice_span_t text);
 static int is_digit(char c);
 static int is_alpha(char c);
 static int is_hex(char c);
@@ -46,8 +41,8 @@ static const struct {
     { "email", format_email },
     { "hostname", format_hostname },
     { "ipv4", format_ipv4 },
-    { "ipv6", format_ipv6 },
-    { "uri", format_uri },
+    { "ipv6", schema_format_ipv6 },
+    { "uri", schema_format_uri },
 };
 
 
@@ -233,8 +228,8 @@ format_ipv4(voice_span_t text)
 
 
 /* RFC 4291 section 2.2; no zone. */
-static int
-format_ipv6(voice_span_t text)
+int
+schema_format_ipv6(voice_span_t text)
 {
     int     left, right;
     size_t  i;
@@ -257,33 +252,6 @@ format_ipv6(voice_span_t text)
     }
 
     return ipv6_groups(text) == 8;
-}
-
-
-/* RFC 3986 section 3: an absolute one. */
-static int
-format_uri(voice_span_t text)
-{
-    size_t  i, n;
-
-    if (!uri_scheme(text, &n) || !uri_chars(text)) {
-        return 0;
-    }
-
-    text = voice_span(text.ptr + n, text.len - n);
-
-    if (text.len < 2 || text.ptr[0] != '/' || text.ptr[1] != '/') {
-        return text.len == 0 || (memchr(text.ptr, '[', text.len) == NULL
-                                 && memchr(text.ptr, ']', text.len) == NULL);
-    }
-
-    for (i = 2; i < text.len && strchr("/?#", text.ptr[i]) == NULL; i++) {
-        /* the authority */
-    }
-
-    return uri_authority(voice_span(text.ptr + 2, i - 2))
-           && memchr(text.ptr + i, '[', text.len - i) == NULL
-           && memchr(text.ptr + i, ']', text.len - i) == NULL;
 }
 
 
@@ -409,7 +377,7 @@ mail_domain(voice_span_t text)
     inner = voice_span(text.ptr + 1, text.len - 2);
 
     if (inner.len > 5 && memcmp(inner.ptr, "IPv6:", 5) == 0) {
-        return format_ipv6(voice_span(inner.ptr + 5, inner.len - 5));
+        return schema_format_ipv6(voice_span(inner.ptr + 5, inner.len - 5));
     }
 
     return format_ipv4(inner);
@@ -487,112 +455,6 @@ ipv6_groups(voice_span_t text)
     }
 
     return n;
-}
-
-
-static int
-uri_scheme(voice_span_t text, size_t *len)
-{
-    size_t  i;
-
-    for (i = 0; i < text.len && text.ptr[i] != ':'; i++) {
-        if (is_alpha(text.ptr[i])) {
-            continue;
-        }
-
-        if (i == 0 || (!is_digit(text.ptr[i]) && text.ptr[i] != '+'
-                       && text.ptr[i] != '-' && text.ptr[i] != '.'))
-        {
-            return 0;
-        }
-    }
-
-    *len = i + 1;
-
-    return i > 0 && i < text.len;
-}
-
-
-static int
-uri_chars(voice_span_t text)
-{
-    char    c;
-    size_t  i, hashes;
-
-    hashes = 0;
-
-    for (i = 0; i < text.len; i++) {
-        c = text.ptr[i];
-        hashes += c == '#';
-
-        if (c == '%') {
-            if (i + 2 >= text.len || !is_hex(text.ptr[i + 1])
-                || !is_hex(text.ptr[i + 2]))
-            {
-                return 0;
-            }
-
-        } else if (!is_alpha(c) && !is_digit(c)
-                   && (c == '\0'
-                       || strchr("-._~:/?#[]@!$&'()*+,;=", c) == NULL))
-        {
-            return 0;
-        }
-    }
-
-    return hashes <= 1;
-}
-
-
-static int
-uri_authority(voice_span_t text)
-{
-    size_t       i;
-    const char  *at, *end;
-
-    at = memchr(text.ptr, '@', text.len);
-
-    if (at != NULL) {
-        i = (size_t) (at + 1 - text.ptr);
-
-        if (memchr(text.ptr, '[', i) != NULL
-            || memchr(text.ptr, ']', i) != NULL)
-        {
-            return 0;
-        }
-
-        text = voice_span(at + 1, text.len - i);
-    }
-
-    if (text.len > 0 && text.ptr[0] == '[') {
-        end = memchr(text.ptr, ']', text.len);
-
-        if (end == NULL
-            || !format_ipv6(voice_span(text.ptr + 1,
-                                       (size_t) (end - text.ptr - 1))))
-        {
-            return 0;
-        }
-
-        i = (size_t) (end + 1 - text.ptr);
-        text = voice_span(end + 1, text.len - i);
-
-        if (text.len > 0 && text.ptr[0] != ':') {
-            return 0;
-        }
-    }
-
-    end = text.len == 0 ? NULL : memchr(text.ptr, ':', text.len);
-    i = end == NULL ? text.len : (size_t) (end + 1 - text.ptr);
-
-    for ( /* void */ ; i < text.len; i++) {
-        if (!is_digit(text.ptr[i])) {
-            return 0;
-        }
-    }
-
-    return memchr(text.ptr, '[', text.len) == NULL
-           && memchr(text.ptr, ']', text.len) == NULL;
 }
 
 

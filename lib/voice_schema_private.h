@@ -198,6 +198,9 @@ int schema_pattern_check(const schema_branch_t *branch,
 
 /* The format's function, NULL if the name is only an annotation. */
 schema_format_pt schema_format(const char *name);
+int schema_format_ipv6(voice_span_t text);
+/* (voice_schema_uri.c) */
+int schema_format_uri(voice_span_t text);
 
 
 #endif /* VOICE_SCHEMA_PRIVATE_H */
