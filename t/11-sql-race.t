@@ -1,0 +1,240 @@
+#!/usr/bin/perl
+
+# Sessions that work on the same run at the same time: it ends once, its
+# counters stay right, nobody deadlocks.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use IPC::Open2;
+use Test::More;
+use Time::HiRes qw(time);
+
+use Voice::Sql;
+
+use constant WORKERS => 4;
+use constant CASES   => 40;
+
+Voice::Sql::start() or exit 0;
+
+my $setup = "\\i $Voice::Sql::ROOT/t/sql/setup/tenants.sql\n";
+
+last_two_end_the_run_once();
+many_workers_and_a_cancel();
+
+done_testing();
+
+
+# Two sessions hold the last two validations of a run; the second one has to
+# wait for the first one's commit, and then ends the run.
+sub last_two_end_the_run_once {
+    query("$setup select pg_temp.suite(2); select pg_temp.run('run');
+           select pg_temp.speak(); select pg_temp.speak();");
+    my @jobs = map { [split /\|/] } split /\n/, query(
+        "select job_id, token from work.claim('race', 'validation', 2)");
+    is(scalar @jobs, 2, 'two validations are claimed');
+
+    my ($first, $second) = (session(), session());
+
+    say_to($first, 'begin;', finish($jobs[0]), '\echo done');
+    like(hear($first), qr/done/, 'the first session has finished its job');
+
+    say_to($second, finish($jobs[1]), '\echo done');
+    ok(wait_for("select 1 from pg_stat_activity
+                  where wait_event_type = 'Lock'"),
+       'the second session waits for the first one');
+
+    say_to($first, 'commit;');
+    hear_end($first);
+    like(hear($second), qr/done/, 'then it goes on');
+    hear_end($second);
+
+    is(query("select status from core.test_run"), 'completed',
+       'the run has ended');
+    is(query("select count(*) from core.event
+               where type = 'test_run.completed'"), 1, 'it ended once');
+}
+
+
+# Workers claim, start, finish and fail at random while one of three runs is
+# cancelled.
+sub many_workers_and_a_cancel {
+    my $cases = CASES;
+
+    my $tenant = '00000000-0000-7000-8000-00000000000a';
+    my $enter = "api.enter('$tenant', '00000000-0000-7000-8000-0000000000aa',
+        'api_key', 'admin', null, 'race', null)";
+    my $suite = query("select data ->> 'id' from api.create_test_suite($enter,
+        '{\"name\": \"Race\"}')");
+    query("select count(api.create_test_case($enter, jsonb_build_object(
+               'name', i::text, 'suite_id', '$suite', 'languages',
+               '[{\"language_code\": \"en-US\",
+                  \"input_text\": \"go\"}]'::jsonb)))
+             from generate_series(1, $cases) i");
+    my @runs = map { query("select data ->> 'id' from api.create_test_run(
+        $enter, '{\"suite_id\": \"$suite\"}')") } 1 .. 3;
+
+    my @workers = map { session() } 1 .. WORKERS;
+    say_to($_, worker_loop(), '\echo done') for @workers;
+
+    ok(wait_for("select 1 from core.voice_test_execution
+                  where test_run_id = '$runs[1]' and status = 'passed'"),
+       'workers are at work');
+    like(query("select data ->> 'status' from api.cancel_test_run($enter,
+                '{\"id\": \"$runs[1]\"}')"), qr/^cancelled$/,
+         'a run is cancelled under them');
+    for my $worker (@workers) {
+        like(hear($worker), qr/^done/m, 'a worker meets no error');
+        hear_end($worker);
+    }
+
+    check_run($enter, $_) for @runs;
+    is(query("select status from core.test_run where id = '$runs[1]'"),
+       'cancelled', 'the cancelled run stays cancelled');
+    is(query("select count(*) from core.job
+               where state in ('queued', 'running')"), 0, 'no job is left');
+}
+
+
+sub check_run {
+    my ($enter, $id) = @_;
+
+    is(query("select (data ->> 'passed_tests')::int
+                   + (data ->> 'failed_tests')::int
+                   + (data ->> 'skipped_tests')::int
+                   + (data ->> 'pending_validation')::int
+                from api.get_test_run($enter, '{\"id\": \"$id\"}')"),
+       CASES, 'every execution of a run is counted once');
+    is(query("select count(*) from core.event where subject_id = '$id'
+                 and type in ('test_run.completed', 'test_run.failed',
+                              'test_run.cancelled')"),
+       1, 'the run ended once');
+}
+
+
+# SQL that ends a validation.
+sub finish {
+    my ($job) = @_;
+
+    return "select accepted from work.finish_validation('$job->[0]',
+        $job->[1], '{\"decision\": \"auto_pass\",
+                     \"confidence_score\": 1}');";
+}
+
+
+# Works until no job is left; one in eight jobs fails for good.
+sub worker_loop {
+    return <<'SQL';
+do $$
+declare
+    q  text;
+    c  record;
+    n  int := 1;
+begin
+    while n > 0 loop
+        n := 0;
+        foreach q in array array['test_execution', 'validation'] loop
+            for c in select * from work.claim('race', q, 1) loop
+                n := n + 1;
+                commit;
+                if random() < 0.125 then
+                    perform work.fail(c.job_id, c.token, 'bad luck', false,
+                                      0);
+                elsif q = 'test_execution' then
+                    begin
+                        perform work.start_test_execution(c.job_id, c.token);
+                    exception when sqlstate 'V1409' then
+                        continue;          -- cancelled
+                    end;
+                    perform work.finish_test_execution(c.job_id, c.token,
+                        '{"response_text": "going"}');
+                else
+                    perform work.finish_validation(c.job_id, c.token,
+                        '{"decision": "auto_pass", "confidence_score": 1}');
+                end if;
+                commit;
+            end loop;
+        end loop;
+        n := (select count(*) from core.job where state = 'queued');
+        commit;
+    end loop;
+end
+$$;
+SQL
+}
+
+
+# --- sessions ---------------------------------------------------------------
+
+# What a query prints; the test ends where it fails.
+sub query {
+    my ($sql) = @_;
+
+    my $one = session();
+    print { $one->{in} } "$sql;\n";
+    my $text = hear_end($one);
+    BAIL_OUT("psql: $sql") if $? != 0;
+    chomp $text;
+
+    return $text;
+}
+
+
+sub session {
+    my $pid = open2(my $out, my $in, 'psql', '-qXAt', '-v',
+                    'ON_ERROR_STOP=1', '-f', '-');
+    $in->autoflush(1);
+
+    return { pid => $pid, in => $in, out => $out };
+}
+
+
+sub say_to {
+    my ($session, @lines) = @_;
+
+    print { $session->{in} } map { "$_\n" } @lines;
+}
+
+
+# Reads until the session says "done" or ends.
+sub hear {
+    my ($session) = @_;
+
+    my $text = '';
+    while (my $line = readline $session->{out}) {
+        $text .= $line;
+        last if $line eq "done\n";
+    }
+
+    return $text;
+}
+
+
+# Ends the session; the rest of what it says.
+sub hear_end {
+    my ($session) = @_;
+
+    close $session->{in};
+    my $text = join '', readline $session->{out};
+    waitpid $session->{pid}, 0;
+
+    return $text;
+}
+
+
+# Polls until a query gives a row.
+sub wait_for {
+    my ($sql) = @_;
+
+    my $deadline = time + 60;
+
+    while (time < $deadline) {
+        return 1 if query($sql) ne '';
+        select undef, undef, undef, 0.02;
+    }
+
+    return 0;
+}
