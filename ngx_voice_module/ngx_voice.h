@@ -42,6 +42,7 @@ enum {
     ROW(AUTH_INSUFFICIENT_PERMISSIONS)                                       \
     ROW(RESOURCE_NOT_FOUND)                                                  \
     ROW(METHOD_NOT_ALLOWED)                                                  \
+    ROW(NOT_ACCEPTABLE)                                                      \
     ROW(CONFLICT)                                                            \
     ROW(PAYLOAD_TOO_LARGE)                                                   \
     ROW(UNSUPPORTED_MEDIA_TYPE)                                              \
@@ -114,9 +115,16 @@ typedef struct {
 } ngx_voice_main_conf_t;
 
 
+typedef enum {
+    NGX_VOICE_STREAM_OFF = 0,
+    NGX_VOICE_STREAM_EVENTSOURCE,
+    NGX_VOICE_STREAM_WEBSOCKET
+} ngx_voice_stream_e;
+
+
 typedef struct {
     ngx_flag_t   api;                      /* voice_api */
-    ngx_flag_t   stream;                   /* voice_stream */
+    ngx_uint_t   stream;                   /* ngx_voice_stream_e */
     ngx_flag_t   error;                    /* voice_error */
     ngx_str_t    docs;                     /* the page, not the path */
 } ngx_voice_loc_conf_t;
@@ -244,6 +252,8 @@ ngx_int_t ngx_voice_identify(ngx_voice_ctx_t *ctx);
 ngx_int_t ngx_voice_admit(ngx_voice_ctx_t *ctx);
 /* A header of the request by lower-case name (voice_header_pt). */
 voice_span_t ngx_voice_request_header(void *data, const char *name);
+ngx_table_elt_t *ngx_voice_header_find(ngx_http_request_t *r,
+    const char *name);
 
 /* ngx_voice_limit.c: NGX_OK, or NGX_ERROR with the error set. */
 ngx_int_t ngx_voice_limit(ngx_voice_ctx_t *ctx);
@@ -323,6 +333,8 @@ void ngx_voice_figures_stop(ngx_voice_main_conf_t *mcf);
 /* ngx_voice_stream.c */
 /* The step for streams: takes the channel from the reply. */
 ngx_int_t ngx_voice_grant(ngx_voice_ctx_t *ctx);
+/* Can the client take a stream of the location's kind? */
+ngx_int_t ngx_voice_stream_acceptable(ngx_voice_ctx_t *ctx);
 /* The id to resume from; empty: none, ctx->gap is set when one was given. */
 ngx_str_t ngx_voice_resume_id(ngx_voice_ctx_t *ctx);
 /* Puts the filter that tells a gap in front of the others. */

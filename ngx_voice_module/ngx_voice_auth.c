@@ -99,11 +99,22 @@ ngx_voice_admit(ngx_voice_ctx_t *ctx)
 voice_span_t
 ngx_voice_request_header(void *data, const char *name)
 {
-    size_t               len;
-    ngx_uint_t           i;
-    ngx_list_part_t     *part;
-    ngx_table_elt_t     *h;
-    ngx_http_request_t  *r = data;
+    ngx_table_elt_t  *h;
+
+    h = ngx_voice_header_find(data, name);
+
+    return h == NULL ? voice_span(NULL, 0)
+                     : voice_span((char *) h->value.data, h->value.len);
+}
+
+
+ngx_table_elt_t *
+ngx_voice_header_find(ngx_http_request_t *r, const char *name)
+{
+    size_t            len;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
 
     len = ngx_strlen(name);
 
@@ -115,12 +126,12 @@ ngx_voice_request_header(void *data, const char *name)
             if (h[i].key.len == len
                 && ngx_memcmp(h[i].lowcase_key, name, len) == 0)
             {
-                return voice_span((char *) h[i].value.data, h[i].value.len);
+                return &h[i];
             }
         }
     }
 
-    return voice_span(NULL, 0);
+    return NULL;
 }
 
 

@@ -31,6 +31,14 @@ static ngx_conf_num_bounds_t  ngx_voice_cost_bounds = {
 };
 
 
+static ngx_conf_enum_t  ngx_voice_stream_kinds[] = {
+    { ngx_string("off"), NGX_VOICE_STREAM_OFF },
+    { ngx_string("eventsource"), NGX_VOICE_STREAM_EVENTSOURCE },
+    { ngx_string("websocket"), NGX_VOICE_STREAM_WEBSOCKET },
+    { ngx_null_string, 0 }
+};
+
+
 static ngx_command_t  ngx_voice_commands[] = {
 
     /*
@@ -209,20 +217,21 @@ static ngx_command_t  ngx_voice_commands[] = {
       NULL },
 
     /*
-     * Syntax:  voice_stream on|off;
+     * Syntax:  voice_stream off|eventsource|websocket;
      * Default: voice_stream off;
      * Context: location
      *
      * The access phase only, for x-stream operations in front of an nchan
-     * subscriber: $voice_channel is what the caller may hear,
-     * $voice_last_event_id the checked id to resume from.
+     * subscriber of that kind: $voice_channel is what the caller may hear,
+     * $voice_last_event_id the checked id to resume from.  A client who
+     * cannot take the kind is refused with a reason.
      */
     { ngx_string("voice_stream"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
-      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_voice_loc_conf_t, stream),
-      NULL },
+      &ngx_voice_stream_kinds },
 
     /*
      * Syntax:  voice_error on|off;
@@ -353,7 +362,7 @@ ngx_voice_create_loc_conf(ngx_conf_t *cf)
     }
 
     lcf->api = NGX_CONF_UNSET;
-    lcf->stream = NGX_CONF_UNSET;
+    lcf->stream = NGX_CONF_UNSET_UINT;
     lcf->error = NGX_CONF_UNSET;
 
     return lcf;
@@ -369,7 +378,7 @@ ngx_voice_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_voice_main_conf_t  *mcf;
 
     ngx_conf_init_value(conf->api, 0);
-    ngx_conf_init_value(conf->stream, 0);
+    ngx_conf_init_uint_value(conf->stream, NGX_VOICE_STREAM_OFF);
     ngx_conf_init_value(conf->error, 0);
     ngx_conf_merge_str_value(conf->docs, prev->docs, "");
 

@@ -394,9 +394,10 @@ ngx_voice_begin(ngx_http_request_t *r, ngx_voice_loc_conf_t *lcf)
         return rc == NGX_DECLINED ? NGX_OK : rc;
     }
 
-    if (rc == NGX_ERROR) {
-        rc = ngx_voice_send_error(ctx);
-    }
+    ctx->state = NGX_VOICE_DONE;
+    rc = rc == NGX_DECLINED
+         ? ngx_voice_send(ctx, NGX_HTTP_NO_CONTENT, NULL, NULL)
+         : ngx_voice_send_error(ctx);
 
     ngx_http_finalize_request(r, rc);
 
@@ -405,8 +406,8 @@ ngx_voice_begin(ngx_http_request_t *r, ngx_voice_loc_conf_t *lcf)
 
 
 /*
- * NGX_OK: ctx->operation is set; NGX_ERROR: ctx->error is.  Otherwise the
- * result of a reply that was sent.
+ * NGX_OK: ctx->operation is set; NGX_ERROR: ctx->error is; NGX_DECLINED: the
+ * client only asks for the methods.
  */
 static ngx_int_t
 ngx_voice_route_find(ngx_voice_ctx_t *ctx, ngx_voice_loc_conf_t *lcf)
@@ -446,7 +447,8 @@ ngx_voice_route_find(ngx_voice_ctx_t *ctx, ngx_voice_loc_conf_t *lcf)
 
     i = ctx->match.operation->index;
 
-    if (ctx->match.operation->stream != (unsigned) lcf->stream) {
+    if (ctx->match.operation->stream != (lcf->stream != NGX_VOICE_STREAM_OFF))
+    {
         ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
                       "\"%s\" is no operation for this location, \"voice_%s\""
                       " should serve it", ctx->match.operation->path,
@@ -456,7 +458,8 @@ ngx_voice_route_find(ngx_voice_ctx_t *ctx, ngx_voice_loc_conf_t *lcf)
 
     ctx->operation = &ctx->conf->operations[i];
 
-    return NGX_OK;
+    return lcf->stream == NGX_VOICE_STREAM_OFF
+           ? NGX_OK : ngx_voice_stream_acceptable(ctx);
 }
 
 
@@ -494,7 +497,7 @@ ngx_voice_allow(ngx_voice_ctx_t *ctx)
     }
 
     if (ctx->request->method == NGX_HTTP_OPTIONS) {
-        return ngx_voice_send(ctx, NGX_HTTP_NO_CONTENT, NULL, NULL);
+        return NGX_DECLINED;
     }
 
     return ngx_voice_fail(ctx, NGX_VOICE_METHOD_NOT_ALLOWED, NULL);

@@ -21,6 +21,7 @@ static ngx_str_t ngx_voice_secret_text(ngx_voice_ctx_t *ctx,
 static void ngx_voice_secret_drop(ngx_voice_ctx_t *ctx, const char *member);
 static ngx_int_t ngx_voice_secret_replace(ngx_voice_ctx_t *ctx,
     const char *member, const char *suffix, json_t *value);
+static void ngx_voice_secret_forged(ngx_voice_ctx_t *ctx);
 static ngx_int_t ngx_voice_secret_too_long(ngx_voice_ctx_t *ctx,
     const char *member);
 static ngx_int_t ngx_voice_secret_busy(ngx_voice_ctx_t *ctx);
@@ -33,6 +34,8 @@ ngx_voice_digest(ngx_voice_ctx_t *ctx)
     ngx_str_t           text;
     voice_span_t        span;
     const char *const  *member;
+
+    ngx_voice_secret_forged(ctx);
 
     member = ctx->operation->contract->digest;
 
@@ -331,6 +334,29 @@ ngx_voice_secret_replace(ngx_voice_ctx_t *ctx, const char *member,
 
     return json_object_set_new(ctx->args, (char *) name, value) == 0
            ? NGX_OK : NGX_ERROR;
+}
+
+
+/* A client must not answer for us, whatever its body's schema lets pass. */
+static void
+ngx_voice_secret_forged(ngx_voice_ctx_t *ctx)
+{
+    u_char                    name[128], *last;
+    const char *const        *member;
+    const voice_operation_t  *contract;
+
+    contract = ctx->operation->contract;
+    last = name + sizeof(name) - 1;
+
+    if (contract->verify_member != NULL) {
+        *ngx_slprintf(name, last, "%s_ok", contract->verify_member) = '\0';
+        (void) json_object_del(ctx->args, (char *) name);
+    }
+
+    for (member = contract->hash; *member != NULL; member++) {
+        *ngx_slprintf(name, last, "%s_hash", *member) = '\0';
+        (void) json_object_del(ctx->args, (char *) name);
+    }
 }
 
 

@@ -11,9 +11,23 @@
 #define NGX_VOICE_TIMESTAMP_LEN   (sizeof("2000-01-01T00:00:00.000Z") - 1)
 
 
+static void ngx_voice_status_line(ngx_http_request_t *r);
 static ngx_int_t ngx_voice_error_headers(ngx_voice_ctx_t *ctx);
 static ngx_int_t ngx_voice_error_body(ngx_voice_ctx_t *ctx,
     ngx_voice_pieces_t *pieces);
+
+
+/* Statuses that nginx has no words for (RFC 9110). */
+static const struct {
+    ngx_uint_t  status;
+    ngx_str_t   line;
+} ngx_voice_status_lines[] = {
+    { 422, ngx_string("422 Unprocessable Content") },
+    { 423, ngx_string("423 Locked") },
+    { 424, ngx_string("424 Failed Dependency") },
+    { 428, ngx_string("428 Precondition Required") },
+    { 501, ngx_string("501 Not Implemented") }
+};
 
 
 const ngx_str_t  ngx_voice_json_type = ngx_string("application/json");
@@ -77,6 +91,7 @@ ngx_voice_send(ngx_voice_ctx_t *ctx, ngx_uint_t status,
 
     r->headers_out.status = status;
     r->headers_out.content_length_n = size;
+    ngx_voice_status_line(r);
 
     if (type != NULL && r->headers_out.content_type.len == 0) {
         r->headers_out.content_type = *type;
@@ -269,6 +284,21 @@ ngx_voice_pieces_chain(ngx_voice_ctx_t *ctx, const ngx_voice_pieces_t *pieces)
     }
 
     return chain;
+}
+
+
+static void
+ngx_voice_status_line(ngx_http_request_t *r)
+{
+    ngx_uint_t  i;
+
+    ngx_str_null(&r->headers_out.status_line);
+
+    for (i = 0; i < VOICE_ARRAY_SIZE(ngx_voice_status_lines); i++) {
+        if (ngx_voice_status_lines[i].status == r->headers_out.status) {
+            r->headers_out.status_line = ngx_voice_status_lines[i].line;
+        }
+    }
 }
 
 

@@ -20,6 +20,8 @@
 #define NGX_VOICE_SKEW         5           /* seconds ahead of our clock */
 
 
+static ngx_int_t ngx_voice_accept_eventsource(ngx_voice_ctx_t *ctx);
+static ngx_int_t ngx_voice_accept_websocket(ngx_voice_ctx_t *ctx);
 static ngx_str_t ngx_voice_resume_given(ngx_voice_ctx_t *ctx);
 static ngx_uint_t ngx_voice_resume_valid(ngx_voice_ctx_t *ctx,
     const ngx_str_t *id);
@@ -81,6 +83,19 @@ ngx_voice_grant(ngx_voice_ctx_t *ctx)
 }
 
 
+ngx_int_t
+ngx_voice_stream_acceptable(ngx_voice_ctx_t *ctx)
+{
+    ngx_voice_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(ctx->request, ngx_voice_module);
+
+    return lcf->stream == NGX_VOICE_STREAM_WEBSOCKET
+           ? ngx_voice_accept_websocket(ctx)
+           : ngx_voice_accept_eventsource(ctx);
+}
+
+
 ngx_str_t
 ngx_voice_resume_id(ngx_voice_ctx_t *ctx)
 {
@@ -119,6 +134,79 @@ ngx_voice_stream_filters(void)
 
     ngx_voice_next_body_filter = ngx_http_top_body_filter;
     ngx_http_top_body_filter = ngx_voice_gap_body_filter;
+}
+
+
+/*
+ * nchan wants to read text/event-stream in the header Accept; who accepts
+ * anything gets it said for him.
+ */
+static ngx_int_t
+ngx_voice_accept_eventsource(ngx_voice_ctx_t *ctx)
+{
+    ngx_str_t            value;
+    voice_span_t         accept;
+    ngx_table_elt_t     *h;
+    ngx_http_request_t  *r;
+
+    static const ngx_str_t  type = ngx_string("text/event-stream");
+
+    r = ctx->request;
+    accept = ngx_voice_request_header(r, "accept");
+    value.data = (u_char *) accept.ptr;
+    value.len = accept.len;
+
+    if (value.len >= type.len
+        && ngx_strlcasestrn(value.data, value.data + value.len,
+                            type.data, type.len - 1)
+           != NULL)
+    {
+        return NGX_OK;
+    }
+
+    if (value.len != 0
+        && ngx_strlcasestrn(value.data, value.data + value.len,
+                            (u_char *) "*/*", 2)
+           == NULL)
+    {
+        return ngx_voice_fail(ctx, NGX_VOICE_NOT_ACCEPTABLE, NULL);
+    }
+
+    h = ngx_voice_header_find(r, "accept");
+
+    if (h == NULL) {
+        h = ngx_list_push(&r->headers_in.headers);
+        if (h == NULL) {
+            return ngx_voice_fail(ctx, NGX_VOICE_INTERNAL_ERROR, NULL);
+        }
+
+        h->hash = 1;
+        ngx_str_set(&h->key, "Accept");
+        h->lowcase_key = (u_char *) "accept";
+    }
+
+    h->value = type;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_voice_accept_websocket(ngx_voice_ctx_t *ctx)
+{
+    voice_span_t  upgrade;
+
+    upgrade = ngx_voice_request_header(ctx->request, "upgrade");
+
+    if (upgrade.len == 9
+        && ngx_strncasecmp((u_char *) upgrade.ptr, (u_char *) "websocket", 9)
+           == 0)
+    {
+        return NGX_OK;
+    }
+
+    return ngx_voice_fail(ctx, NGX_VOICE_BAD_REQUEST,
+                          "This resource is a WebSocket.");
 }
 
 
