@@ -20,9 +20,9 @@ typedef struct {
 
 static int next(cursor_t *cursor, ucs4_t *point);
 static int dropped(ucs4_t point, unsigned flags);
-static uint8_t *composed(voice_span_t text, unsigned flags, size_t *len);
-static size_t squeeze(char *out, const uint8_t *in, size_t len,
-    unsigned flags);
+static size_t squeeze(uint8_t *out, voice_span_t text, unsigned flags);
+static uint8_t *composed(const uint8_t *bytes, size_t n, unsigned flags,
+    size_t *len);
 
 
 int
@@ -75,7 +75,7 @@ voice_text_normalise(voice_span_t text, unsigned flags, char **out,
     size_t *len)
 {
     size_t    n;
-    uint8_t  *whole;
+    uint8_t  *bare;
 
     *out = NULL;
     *len = 0;
@@ -88,19 +88,16 @@ voice_text_normalise(voice_span_t text, unsigned flags, char **out,
         return VOICE_INVALID;
     }
 
-    whole = composed(text, flags, &n);
-    if (whole == NULL) {
+    bare = malloc(text.len + 1);
+    if (bare == NULL) {
         return VOICE_NOMEM;
     }
 
-    *out = malloc(n + 1);
+    /* first, as what is removed may have stood between a letter and a mark */
+    n = squeeze(bare, text, flags);
 
-    if (*out != NULL) {
-        *len = squeeze(*out, whole, n, flags);
-        (*out)[*len] = '\0';
-    }
-
-    free(whole);
+    *out = (char *) composed(bare, n, flags, len);
+    free(bare);
 
     return *out == NULL ? VOICE_NOMEM : VOICE_OK;
 }
@@ -191,42 +188,22 @@ dropped(ucs4_t point, unsigned flags)
 }
 
 
-/* In normal form C, case folded if flags say so; never NULL but for memory. */
-static uint8_t *
-composed(voice_span_t text, unsigned flags, size_t *len)
-{
-    const uint8_t  *bytes;
-
-    *len = 0;
-    bytes = (const uint8_t *) text.ptr;
-
-    if (text.len == 0) {
-        return malloc(1);
-    }
-
-    if (flags & VOICE_TEXT_CASE_SENSITIVE) {
-        return u8_normalize(UNINORM_NFC, bytes, text.len, NULL, len);
-    }
-
-    return u8_casefold(bytes, text.len, NULL, UNINORM_NFC, NULL, len);
-}
-
-
+/* What flags leave of a valid text; out has room for all of it. */
 static size_t
-squeeze(char *out, const uint8_t *in, size_t len, unsigned flags)
+squeeze(uint8_t *out, voice_span_t text, unsigned flags)
 {
+    int             space;
     size_t          n;
     ucs4_t          point;
     cursor_t        cursor;
     const uint8_t  *start;
-    int             space;
 
     n = 0;
     space = 0;
-    cursor.ptr = in;
-    cursor.end = in + len;
+    cursor.ptr = (const uint8_t *) text.ptr;
+    cursor.end = cursor.ptr + text.len;
 
-    for (start = in; next(&cursor, &point); start = cursor.ptr) {
+    for (start = cursor.ptr; next(&cursor, &point); start = cursor.ptr) {
 
         if (uc_is_property_white_space(point)) {
             space = 1;
@@ -247,4 +224,38 @@ squeeze(char *out, const uint8_t *in, size_t len, unsigned flags)
     }
 
     return n;
+}
+
+
+/* In normal form C, case folded if flags say so, NUL terminated. */
+static uint8_t *
+composed(const uint8_t *bytes, size_t n, unsigned flags, size_t *len)
+{
+    uint8_t  *whole, *terminated;
+
+    if (n == 0) {
+        *len = 0;
+        return calloc(1, 1);
+    }
+
+    if (flags & VOICE_TEXT_CASE_SENSITIVE) {
+        whole = u8_normalize(UNINORM_NFC, bytes, n, NULL, len);
+
+    } else {
+        whole = u8_casefold(bytes, n, NULL, UNINORM_NFC, NULL, len);
+    }
+
+    if (whole == NULL) {
+        return NULL;
+    }
+
+    terminated = realloc(whole, *len + 1);
+    if (terminated == NULL) {
+        free(whole);
+        return NULL;
+    }
+
+    terminated[*len] = '\0';
+
+    return terminated;
 }

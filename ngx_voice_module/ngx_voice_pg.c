@@ -16,6 +16,7 @@ static ngx_int_t ngx_voice_pg_hopeless(const ngx_voice_pg_pool_t *pool);
 static ngx_voice_pg_conn_t *ngx_voice_pg_pick(ngx_voice_pg_pool_t *pool);
 static void ngx_voice_pg_open_one(ngx_voice_pg_pool_t *pool);
 static void ngx_voice_pg_deadline_handler(ngx_event_t *ev);
+static ngx_uint_t ngx_voice_pg_stands(const ngx_voice_pg_pool_t *pool);
 static void ngx_voice_pg_deliver_handler(ngx_event_t *ev);
 static void ngx_voice_pg_deliver(ngx_voice_pg_pool_t *pool);
 
@@ -447,8 +448,7 @@ ngx_voice_pg_open_one(ngx_voice_pg_pool_t *pool)
 static void
 ngx_voice_pg_deadline_handler(ngx_event_t *ev)
 {
-    ngx_voice_pg_query_t    *query;
-    ngx_voice_pg_figures_t   figures;
+    ngx_voice_pg_query_t  *query;
 
     query = ev->data;
 
@@ -459,10 +459,27 @@ ngx_voice_pg_deadline_handler(ngx_event_t *ev)
         return;
     }
 
-    ngx_voice_pg_figures(query->pool, &figures);
+    ngx_voice_pg_finish(query, ngx_voice_pg_stands(query->pool)
+                               ? NGX_VOICE_PG_TIMEOUT : NGX_VOICE_PG_DOWN);
+}
 
-    ngx_voice_pg_finish(query, figures.connections ? NGX_VOICE_PG_TIMEOUT
-                                                   : NGX_VOICE_PG_DOWN);
+
+/* True: at least one connection is open, busy as it may be. */
+static ngx_uint_t
+ngx_voice_pg_stands(const ngx_voice_pg_pool_t *pool)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < pool->conf->size; i++) {
+
+        if (pool->conns[i].state == NGX_VOICE_PG_READY
+            || pool->conns[i].state == NGX_VOICE_PG_QUARANTINE)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

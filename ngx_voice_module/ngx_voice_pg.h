@@ -78,20 +78,27 @@ typedef struct {
 
 /*
  * A pool for this process; conf and statements live as long.  Connections
- * are opened at once and reopened with jittered exponential backoff.  NULL:
- * out of memory.
+ * are opened at once and reopened with jittered exponential backoff.  The
+ * first query that must be cancelled opens one more, for cancels.  A process
+ * that exits closes idle connections, and opens one again when needed.
+ * NULL: out of memory.
  */
 ngx_voice_pg_pool_t *ngx_voice_pg_create(ngx_voice_pg_conf_t *conf,
     ngx_pool_t *pool, ngx_log_t *log);
 
-/* Closes all connections; every query under way gets NGX_VOICE_PG_DOWN. */
+/*
+ * At the end of the process: closes all connections; every query under way
+ * gets NGX_VOICE_PG_DOWN, before this returns.
+ */
 void ngx_voice_pg_destroy(ngx_voice_pg_pool_t *pool);
 
 /*
  * Runs a statement with text parameters (ptr NULL is SQL NULL; the bytes are
  * copied; none may hold NUL).  Each query is its own implicit transaction
- * (one sync).  Returns a handle, valid until done is called; NULL if out of
- * memory.  The callback never runs inside this call.
+ * (one sync).  One that was rolled back by a serialization failure, a
+ * deadlock, a stale statement or another query's cancel is run once more.
+ * Returns a handle, valid until done is called; NULL if out of memory.  The
+ * callback never runs inside this call.
  */
 ngx_voice_pg_query_t *ngx_voice_pg_send(ngx_voice_pg_pool_t *pool,
     const ngx_voice_pg_statement_t *statement, const ngx_str_t *params,

@@ -9,7 +9,7 @@
 /* The server's own limit is a second line: the deadline comes first. */
 #define NGX_VOICE_PG_SERVER_MARGIN  500      /* ms */
 
-#define NGX_VOICE_PG_KEYS           12
+#define NGX_VOICE_PG_KEYS           16
 
 
 typedef struct {
@@ -73,6 +73,11 @@ ngx_voice_pg_connect(ngx_voice_pg_conn_t *conn)
     ngx_voice_pg_option(&options, "options", timeout);
     ngx_voice_pg_option(&options, "client_encoding", "UTF8");
     ngx_voice_pg_option(&options, "gssencmode", "disable");
+
+    /* a peer that vanished while idle is noticed in 45 s; in use, at once */
+    ngx_voice_pg_option(&options, "keepalives_idle", "30");
+    ngx_voice_pg_option(&options, "keepalives_interval", "5");
+    ngx_voice_pg_option(&options, "keepalives_count", "3");
 
     conn->pg = PQconnectStartParams(options.keys, options.values, 0);
 

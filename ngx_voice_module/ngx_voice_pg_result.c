@@ -46,7 +46,7 @@ ngx_voice_pg_conn_results(ngx_voice_pg_conn_t *conn)
     ngx_queue_t           *q;
     ngx_voice_pg_query_t  *query;
 
-    while (!ngx_queue_empty(&conn->sent) && !PQisBusy(conn->pg)) {
+    while (!PQisBusy(conn->pg) && !ngx_queue_empty(&conn->sent)) {
 
         result = PQgetResult(conn->pg);
 
