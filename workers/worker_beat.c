@@ -18,7 +18,7 @@
 #define BEAT_BACKOFF_MIN  200
 #define BEAT_BACKOFF_MAX  3000
 #define BEAT_JOBS_MAX     1024         /* children of a pool */
-#define BEAT_FAILS_MAX    1024
+#define BEAT_ENDS_MAX    1024
 #define BEAT_LIST_SIZE    (BEAT_JOBS_MAX * 40 + 3)
 
 
@@ -31,10 +31,11 @@ typedef enum {
 
 
 typedef struct {
-    char     job_id[40];
-    int64_t  token;
-    char     error[128];
-} beat_fail_t;
+    char          job_id[40];
+    int64_t       token;
+    worker_end_e  end;
+    char          error[128];
+} beat_end_t;
 
 
 struct worker_beat_s {
@@ -50,7 +51,7 @@ struct worker_beat_s {
     int64_t                     retry_at;
     int64_t                     next_beat;
     int                         backoff_ms;
-    int                         failing;       /* bool: asks about fails[0] */
+    int                         ending;        /* bool: it is about ends[0] */
     int                         told;          /* bool: the log knows */
 
     char                        jobs[BEAT_LIST_SIZE];
@@ -58,15 +59,15 @@ struct worker_beat_s {
     size_t                      jobs_len;
     size_t                      tokens_len;
 
-    beat_fail_t                 fails[BEAT_FAILS_MAX];
-    unsigned                    nfails;
+    beat_end_t                 ends[BEAT_ENDS_MAX];
+    unsigned                    nends;
 };
 
 
 static void beat_connect(worker_beat_t *beat);
 static void beat_connecting(worker_beat_t *beat);
 static void beat_ready(worker_beat_t *beat);
-static int beat_send_fail(worker_beat_t *beat);
+static int beat_send_end(worker_beat_t *beat);
 static int beat_send_beat(worker_beat_t *beat);
 static void beat_queues(const worker_settings_t *settings, char *out,
     size_t size);
@@ -149,26 +150,27 @@ worker_beat_add(worker_beat_t *beat, const char *job_id, int64_t token)
 
 
 void
-worker_beat_fail(worker_beat_t *beat, const char *job_id, int64_t token,
-    const char *error)
+worker_beat_end(worker_beat_t *beat, const worker_report_t *report,
+    worker_end_e end, const char *error)
 {
-    beat_fail_t  *fail;
+    beat_end_t  *e;
 
-    if (beat->nfails == BEAT_FAILS_MAX) {
+    if (beat->nends == BEAT_ENDS_MAX) {
         return;                        /* their leases will run out */
     }
 
-    fail = &beat->fails[beat->nfails++];
-    fail->token = token;
-    snprintf(fail->job_id, sizeof(fail->job_id), "%s", job_id);
-    snprintf(fail->error, sizeof(fail->error), "%s", error);
+    e = &beat->ends[beat->nends++];
+    e->end = end;
+    e->token = report->token;
+    snprintf(e->job_id, sizeof(e->job_id), "%s", report->job_id);
+    snprintf(e->error, sizeof(e->error), "%s", error);
 }
 
 
 int
 worker_beat_pending(const worker_beat_t *beat)
 {
-    return beat->nfails > 0;
+    return beat->nends > 0;
 }
 
 
@@ -293,8 +295,8 @@ beat_ready(worker_beat_t *beat)
 
     now = worker_now_ms();
 
-    if (beat->nfails > 0) {
-        sent = beat_send_fail(beat);
+    if (beat->nends > 0) {
+        sent = beat_send_end(beat);
 
     } else if (now >= beat->next_beat) {
         sent = beat_send_beat(beat);
@@ -314,21 +316,24 @@ beat_ready(worker_beat_t *beat)
 
 
 static int
-beat_send_fail(worker_beat_t *beat)
+beat_send_end(worker_beat_t *beat)
 {
-    char          token[24];
-    beat_fail_t  *fail;
+    int          release;
+    char         token[24];
+    beat_end_t  *e;
 
     const char  *params[] = { NULL, token, NULL, "true", "0" };
 
-    fail = &beat->fails[0];
-    params[0] = fail->job_id;
-    params[2] = fail->error;
-    snprintf(token, sizeof(token), "%" PRId64, fail->token);
-    beat->failing = 1;
+    e = &beat->ends[0];
+    release = e->end == WORKER_END_RELEASE;
+    params[0] = e->job_id;
+    params[2] = e->error;
+    snprintf(token, sizeof(token), "%" PRId64, e->token);
+    beat->ending = 1;
 
-    return PQsendQueryParams(beat->conn, worker_sql_fail, 5, NULL, params,
-                             NULL, NULL, 0);
+    return PQsendQueryParams(beat->conn,
+                             release ? worker_sql_release : worker_sql_fail,
+                             release ? 3 : 5, NULL, params, NULL, NULL, 0);
 }
 
 
@@ -353,7 +358,7 @@ beat_send_beat(worker_beat_t *beat)
     beat_queues(beat->settings, queues, sizeof(queues));
 
     beat->next_beat = worker_now_ms() + beat->settings->beat_ms;
-    beat->failing = 0;
+    beat->ending = 0;
 
     return PQsendQueryParams(beat->conn, worker_sql_beat, 4, NULL, params,
                              NULL, NULL, 0);
@@ -419,8 +424,7 @@ beat_answered(worker_beat_t *beat, const PGresult *result)
 
     if (PQresultStatus(result) != PGRES_TUPLES_OK) {
         state = worker_db_sqlstate(result);
-        worker_log(WORKER_LOG_ERROR, "heartbeat: %s",
-                   PQresultErrorMessage(result));
+        worker_log(WORKER_LOG_ERROR, "heartbeat: SQLSTATE %s", state);
 
         /* a lost connection says nothing of the statement */
         if (state[0] == '\0' || strncmp(state, "57", 2) == 0) {
@@ -428,11 +432,11 @@ beat_answered(worker_beat_t *beat, const PGresult *result)
         }
     }
 
-    if (beat->failing) {
-        beat->failing = 0;
-        beat->nfails--;
-        memmove(beat->fails, beat->fails + 1,
-                beat->nfails * sizeof(beat_fail_t));
+    if (beat->ending) {
+        beat->ending = 0;
+        beat->nends--;
+        memmove(beat->ends, beat->ends + 1,
+                beat->nends * sizeof(beat_end_t));
         return;
     }
 
@@ -472,5 +476,5 @@ beat_close(worker_beat_t *beat)
 {
     PQfinish(beat->conn);
     beat->conn = NULL;
-    beat->failing = 0;
+    beat->ending = 0;
 }

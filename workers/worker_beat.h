@@ -10,7 +10,7 @@
 #define WORKER_BEAT_H
 
 
-#include "worker_settings.h"
+#include "worker_child.h"
 
 
 typedef struct worker_beat_s  worker_beat_t;
@@ -36,10 +36,15 @@ void worker_beat_leave(const worker_beat_t *beat);
 void worker_beat_settings(worker_beat_t *beat,
     const worker_settings_t *settings);
 
-/* A job whose child died: work.fail is called as soon as possible. */
-void worker_beat_fail(worker_beat_t *beat, const char *job_id, int64_t token,
-    const char *error);
-/* Are there jobs to give back? */
+typedef enum {
+    WORKER_END_FAIL = 0,               /* work.fail: an attempt is used up */
+    WORKER_END_RELEASE                 /* work.release: not its fault */
+} worker_end_e;
+
+/* Tells SQL, as soon as possible, of a job whose child died. */
+void worker_beat_end(worker_beat_t *beat, const worker_report_t *report,
+    worker_end_e end, const char *error);
+/* Are there jobs that it has not told of? */
 int worker_beat_pending(const worker_beat_t *beat);
 
 /* For poll(): the socket or -1, and the events to wait for. */

@@ -6,13 +6,12 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "worker_children.h"
+#include "worker_children_private.h"
 #include "worker_clock.h"
 #include "worker_log.h"
 
@@ -20,38 +19,6 @@
 #define CHILDREN_BACKOFF_MIN  200
 #define CHILDREN_BACKOFF_MAX  30000
 #define CHILDREN_STEADY_MS    10000    /* lived so long: no backoff */
-#define CHILDREN_STOPPED_MS   10000    /* SIGSTOP without a job */
-#define CHILDREN_SILENT_MS    30000    /* idle, no sign of life */
-#define CHILDREN_LEAVE_MS     10000    /* one without a job, asked to end */
-
-
-typedef struct {
-    char           name[64];
-    char           queue[40];          /* "" : no queue */
-    worker_main_pt main;
-    pid_t          pid;                /* 0: no process */
-    int64_t        start_at;           /* no process: start then */
-    int64_t        started_ms;
-    int64_t        stopped_ms;         /* SIGSTOP was seen; 0 */
-    int64_t        leave_ms;           /* TERM was sent; 0 */
-    int            backoff_ms;
-    char           why[96];            /* we killed it; "" */
-    unsigned       used:1;
-    unsigned       wanted:1;
-    unsigned       stale:1;            /* runs with old settings */
-} entry_t;
-
-
-struct worker_children_s {
-    entry_t                   entries[WORKER_CHILDREN_MAX];
-    worker_slot_t            *slots;   /* shared, one an entry */
-    const worker_settings_t  *settings;
-    int                       listen_fd;
-    worker_forked_pt          forked;
-    void                     *data;
-    int64_t                   until_ms;        /* stopping; 0: no */
-    pid_t                     self;            /* the supervisor */
-};
 
 
 /* Kinds of children beside those of the queues. */
@@ -67,23 +34,13 @@ static int relay_wanted(const worker_settings_t *settings);
 static int agent_wanted(const worker_settings_t *settings);
 static void want(worker_children_t *children, const char *name,
     const char *queue, worker_main_pt main);
-static entry_t *entry_find(worker_children_t *children, const char *name);
-static void entry_start(worker_children_t *children, entry_t *e);
-static void entry_run(worker_children_t *children, entry_t *e);
-static void entry_watch(worker_children_t *children, entry_t *e,
-    int64_t now);
-static void entry_watch_stop(worker_children_t *children, entry_t *e,
-    const worker_report_t *report, int64_t now);
-static void entry_kill(entry_t *e, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-static void entry_leave(entry_t *e);
-static void entry_ended(worker_children_t *children, entry_t *e, int status,
-    worker_beat_t *beat);
-static void entry_say(const entry_t *e, int status);
-static void roll(worker_children_t *children);
-static int entry_report(const worker_children_t *children, const entry_t *e,
-    worker_report_t *report);
-static int64_t job_limit(const worker_report_t *report);
+static worker_entry_t *entry_find(worker_children_t *children,
+    const char *name);
+static void entry_run(worker_children_t *children, worker_entry_t *e);
+static void entry_ended(worker_children_t *children, worker_entry_t *e,
+    int status, worker_beat_t *beat);
+static worker_end_e end_of(const worker_entry_t *e, int status);
+static void entry_say(const worker_entry_t *e, int status);
 
 
 /* Order matters at the end only: queues first, then all of these. */
@@ -166,44 +123,11 @@ worker_children_settings(worker_children_t *children,
 
 
 void
-worker_children_watch(worker_children_t *children)
-{
-    int64_t    now;
-    entry_t   *e;
-    unsigned   i;
-
-    now = worker_now_ms();
-
-    for (i = 0; i < WORKER_CHILDREN_MAX; i++) {
-        e = &children->entries[i];
-
-        if (!e->used) {
-            continue;
-        }
-
-        if (e->pid != 0) {
-            entry_watch(children, e, now);
-
-        } else if (!e->wanted) {
-            memset(e, 0, sizeof(entry_t));
-
-        } else if (now >= e->start_at
-                   && (children->until_ms == 0 || e->queue[0] == '\0'))
-        {
-            entry_start(children, e);
-        }
-    }
-
-    roll(children);
-}
-
-
-void
 worker_children_reap(worker_children_t *children, worker_beat_t *beat)
 {
-    int       status;
-    pid_t     pid;
-    entry_t  *e;
+    int              status;
+    pid_t            pid;
+    worker_entry_t  *e;
 
     for ( ;; ) {
         pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED);
@@ -283,8 +207,8 @@ worker_children_collect(void *data, worker_beat_t *beat)
     now = worker_now_ms();
 
     for (i = 0; i < WORKER_CHILDREN_MAX; i++) {
-        if (entry_report(children, &children->entries[i], &report)
-            && now < job_limit(&report))
+        if (worker_entry_report(children, &children->entries[i], &report)
+            && now < worker_entry_limit(&report))
         {
             worker_beat_add(beat, report.job_id, report.token);
         }
@@ -295,7 +219,7 @@ worker_children_collect(void *data, worker_beat_t *beat)
 void
 worker_children_lost(void *data, const char *job_id)
 {
-    entry_t            *e;
+    worker_entry_t     *e;
     unsigned            i;
     worker_report_t     report;
     worker_children_t  *children;
@@ -306,11 +230,11 @@ worker_children_lost(void *data, const char *job_id)
         e = &children->entries[i];
 
         /* one that is telling SQL the result will hear it from there */
-        if (entry_report(children, e, &report)
+        if (worker_entry_report(children, e, &report)
             && report.state == WORKER_SLOT_BUSY
             && strcmp(report.job_id, job_id) == 0)
         {
-            entry_kill(e, "job %s is cancelled or lost", job_id);
+            worker_entry_kill(e, "job %s is cancelled or lost", job_id);
         }
     }
 }
@@ -344,7 +268,7 @@ static void
 want(worker_children_t *children, const char *name, const char *queue,
     worker_main_pt main)
 {
-    entry_t  *e;
+    worker_entry_t  *e;
 
     e = entry_find(children, name);
 
@@ -356,7 +280,7 @@ want(worker_children_t *children, const char *name, const char *queue,
             return;
         }
 
-        memset(e, 0, sizeof(entry_t));
+        memset(e, 0, sizeof(worker_entry_t));
         snprintf(e->name, sizeof(e->name), "%s", name);
         snprintf(e->queue, sizeof(e->queue), "%s", queue);
         e->main = main;
@@ -367,7 +291,7 @@ want(worker_children_t *children, const char *name, const char *queue,
 }
 
 
-static entry_t *
+static worker_entry_t *
 entry_find(worker_children_t *children, const char *name)
 {
     unsigned  i;
@@ -382,8 +306,8 @@ entry_find(worker_children_t *children, const char *name)
 }
 
 
-static void
-entry_start(worker_children_t *children, entry_t *e)
+void
+worker_entry_start(worker_children_t *children, worker_entry_t *e)
 {
     pid_t  pid;
 
@@ -406,13 +330,14 @@ entry_start(worker_children_t *children, entry_t *e)
     e->stopped_ms = 0;
     e->leave_ms = 0;
     e->stale = 0;
+    e->overdue = 0;
     e->why[0] = '\0';
 }
 
 
 /* In the forked process. */
 static void
-entry_run(worker_children_t *children, entry_t *e)
+entry_run(worker_children_t *children, worker_entry_t *e)
 {
     worker_child_t  child;
 
@@ -431,105 +356,7 @@ entry_run(worker_children_t *children, entry_t *e)
 
 
 static void
-entry_watch(worker_children_t *children, entry_t *e, int64_t now)
-{
-    int              known;
-    int64_t          alive, silent;
-    worker_report_t  report;
-
-    known = entry_report(children, e, &report);
-
-    if (known && now >= job_limit(&report)) {
-        entry_kill(e, "job %s passed its hard limit", report.job_id);
-        return;
-    }
-
-    entry_watch_stop(children, e, known ? &report : NULL, now);
-
-    if (known) {
-        return;
-    }
-
-    if (e->stopped_ms != 0 && now - e->stopped_ms >= CHILDREN_STOPPED_MS) {
-        entry_kill(e, "it is stopped");
-        return;
-    }
-
-    /* a statement of its own may take that long */
-    silent = CHILDREN_SILENT_MS + children->settings->postgres_statement_ms;
-    alive = atomic_load(&children->slots[e - children->entries].alive_ms);
-
-    if (alive != 0 && now - alive >= silent) {
-        entry_kill(e, "it shows no sign of life");
-
-    } else if (e->leave_ms != 0 && now - e->leave_ms >= CHILDREN_LEAVE_MS
-               && now - alive >= CHILDREN_LEAVE_MS)
-    {
-        entry_kill(e, "it did not leave");
-    }
-}
-
-
-/* The graceful end of the pool. */
-static void
-entry_watch_stop(worker_children_t *children, entry_t *e,
-    const worker_report_t *report, int64_t now)
-{
-    unsigned  i;
-
-    if (children->until_ms == 0) {
-        return;
-    }
-
-    if (now >= children->until_ms) {
-        entry_kill(e, report == NULL ? "the pool stops"
-                                     : "the pool stops, its time is over");
-        return;
-    }
-
-    for (i = 0; i < WORKER_CHILDREN_MAX && e->queue[0] == '\0'; i++) {
-        if (children->entries[i].pid != 0
-            && children->entries[i].queue[0] != '\0')
-        {
-            return;                    /* a job may need it */
-        }
-    }
-
-    entry_leave(e);
-}
-
-
-static void
-entry_kill(entry_t *e, const char *format, ...)
-{
-    va_list  args;
-
-    if (e->why[0] != '\0') {
-        return;
-    }
-
-    va_start(args, format);
-    vsnprintf(e->why, sizeof(e->why), format, args);
-    va_end(args);
-
-    worker_log(WORKER_LOG_WARN, "child \"%s\" (%d) is killed: %s", e->name,
-               (int) e->pid, e->why);
-    kill(e->pid, SIGKILL);
-}
-
-
-static void
-entry_leave(entry_t *e)
-{
-    if (e->leave_ms == 0) {
-        e->leave_ms = worker_now_ms();
-        kill(e->pid, SIGTERM);
-    }
-}
-
-
-static void
-entry_ended(worker_children_t *children, entry_t *e, int status,
+entry_ended(worker_children_t *children, worker_entry_t *e, int status,
     worker_beat_t *beat)
 {
     int64_t          now;
@@ -538,10 +365,10 @@ entry_ended(worker_children_t *children, entry_t *e, int status,
     now = worker_now_ms();
     entry_say(e, status);
 
-    if (entry_report(children, e, &report)) {
-        worker_beat_fail(beat, report.job_id, report.token,
-                         e->why[0] != '\0' ? e->why
-                         : "the process of the job died");
+    if (worker_entry_report(children, e, &report)) {
+        worker_beat_end(beat, &report, end_of(e, status),
+                        e->why[0] != '\0' ? e->why
+                        : "the process of the job died");
     }
 
     worker_slot_clear(&children->slots[e - children->entries]);
@@ -571,8 +398,30 @@ entry_ended(worker_children_t *children, entry_t *e, int status,
 }
 
 
+/* Whose fault was it? */
+static worker_end_e
+end_of(const worker_entry_t *e, int status)
+{
+    unsigned  i;
+
+    static const int  outside[] = { SIGKILL, SIGTERM, SIGINT, SIGHUP };
+
+    if (e->overdue || !WIFSIGNALED(status)) {
+        return WORKER_END_FAIL;
+    }
+
+    for (i = 0; i < VOICE_ARRAY_SIZE(outside); i++) {
+        if (WTERMSIG(status) == outside[i]) {
+            return WORKER_END_RELEASE;
+        }
+    }
+
+    return WORKER_END_FAIL;
+}
+
+
 static void
-entry_say(const entry_t *e, int status)
+entry_say(const worker_entry_t *e, int status)
 {
     if (e->leave_ms != 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
         worker_log(WORKER_LOG_DEBUG, "child \"%s\" (%d) left", e->name,
@@ -586,52 +435,4 @@ entry_say(const entry_t *e, int status)
         worker_log(WORKER_LOG_WARN, "child \"%s\" (%d) ended with status %d",
                    e->name, (int) e->pid, WEXITSTATUS(status));
     }
-}
-
-
-/* Has at most one child leave at a time, so that the others go on. */
-static void
-roll(worker_children_t *children)
-{
-    entry_t   *e, *next;
-    unsigned   i;
-
-    next = NULL;
-
-    for (i = 0; i < WORKER_CHILDREN_MAX; i++) {
-        e = &children->entries[i];
-
-        if (e->leave_ms != 0) {
-            return;
-        }
-
-        if (e->stale && e->pid != 0 && next == NULL) {
-            next = e;
-        }
-    }
-
-    if (next != NULL) {
-        entry_leave(next);
-    }
-}
-
-
-/* What a child works on; 0: on nothing that is known. */
-static int
-entry_report(const worker_children_t *children, const entry_t *e,
-    worker_report_t *report)
-{
-    return e->pid != 0
-           && worker_slot_read(&children->slots[e - children->entries],
-                               report)
-           && report->state != WORKER_SLOT_IDLE;
-}
-
-
-/* When a child is killed: a result may be offered until the lease ends. */
-static int64_t
-job_limit(const worker_report_t *report)
-{
-    return report->state == WORKER_SLOT_FINISHING ? report->lease_ms
-                                                  : report->hard_ms;
 }

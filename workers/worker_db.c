@@ -27,6 +27,8 @@ const char  worker_sql_claim[] =
     "hard_seconds, trace_id, args from work.claim($1, $2, $3)";
 const char  worker_sql_fail[] =
     "select accepted, state, wake from work.fail($1, $2, $3, $4, $5)";
+const char  worker_sql_release[] =
+    "select accepted, state, wake from work.release($1, $2, $3)";
 const char  worker_sql_beat[] =
     "select work.beat($1, $2, $3, $4) as lost";
 const char  worker_sql_rescue[] = "select work.rescue() as wake";

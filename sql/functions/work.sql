@@ -13,48 +13,78 @@ $$;
 
 -- Due jobs of a queue in the order in which they should run: by priority,
 -- then the tenant that has the fewest running ones, then age.  Walks the
--- (tenant, priority) pairs by index, so a long queue costs nothing.
-create or replace function core.candidates(p_queue text, p_limit int)
-returns table (id uuid, place bigint)
-language sql stable set search_path = core, pg_temp
+-- (tenant, priority) pairs by index, so a long queue costs nothing.  The
+-- settings keep the plan to that, whatever the statistics say of a table
+-- that was empty a moment ago.
+create or replace function core.next_jobs(p_queue text, p_limit int)
+returns uuid[]
+language plpgsql stable set search_path = core, pg_temp
 set enable_seqscan = off set enable_bitmapscan = off set jit = off
+set plan_cache_mode = force_generic_plan
 as $$
-    with recursive lane (tenant_id, priority) as (
-        (select j.tenant_id, j.priority
-           from core.job j
-          where j.queue = p_queue and j.state = 'queued'
-          order by j.tenant_id, j.priority limit 1)
-        union all
-        select n.tenant_id, n.priority
+begin
+    return array(
+        with recursive lane (tenant_id, priority) as (
+            (select j.tenant_id, j.priority
+               from core.job j
+              where j.queue = p_queue and j.state = 'queued'
+              order by j.tenant_id, j.priority limit 1)
+            union all
+            select n.tenant_id, n.priority
+              from lane l
+             cross join lateral (
+                select j.tenant_id, j.priority
+                  from core.job j
+                 where j.queue = p_queue and j.state = 'queued'
+                   and (j.tenant_id, j.priority)
+                       > (l.tenant_id, l.priority)
+                 order by j.tenant_id, j.priority limit 1) n
+        ), running as (
+            select j.tenant_id, count(*) as n
+              from core.job j
+             where j.queue = p_queue and j.state = 'running'
+             group by j.tenant_id
+        )
+        select c.id
           from lane l
+          left join running r on r.tenant_id = l.tenant_id
          cross join lateral (
-            select j.tenant_id, j.priority
+            select j.id, j.run_at,
+                   row_number() over (order by j.run_at, j.id) as turn
               from core.job j
              where j.queue = p_queue and j.state = 'queued'
-               and (j.tenant_id, j.priority) > (l.tenant_id, l.priority)
-             order by j.tenant_id, j.priority limit 1) n
-    ), running as (
-        select j.tenant_id, count(*) as n
-          from core.job j
-         where j.queue = p_queue and j.state = 'running'
-         group by j.tenant_id
-    )
-    select c.id,
-           row_number() over (order by l.priority,
-               coalesce(r.n, 0) + c.turn, c.run_at, c.id)
-      from lane l
-      left join running r on r.tenant_id = l.tenant_id
-     cross join lateral (
-        select j.id, j.run_at,
-               row_number() over (order by j.run_at, j.id) as turn
-          from core.job j
-         where j.queue = p_queue and j.state = 'queued'
-           and j.tenant_id = l.tenant_id and j.priority = l.priority
-           and j.run_at <= now()
-         order by j.run_at, j.id
-         limit p_limit) c
-     order by 2
-     limit p_limit
+               and j.tenant_id = l.tenant_id and j.priority = l.priority
+               and j.run_at <= now()
+             order by j.run_at, j.id
+             limit p_limit) c
+         order by l.priority, coalesce(r.n, 0) + c.turn, c.run_at, c.id
+         limit p_limit);
+end
+$$;
+
+-- Locks up to p_max of them; passes over those that others hold.
+create or replace function core.hold_first(p_ids uuid[], p_max int)
+returns uuid[]
+language plpgsql volatile set search_path = core, pg_temp
+as $$
+declare
+    v_id    uuid;
+    v_held  uuid[] := '{}';
+begin
+    foreach v_id in array p_ids loop
+        perform from core.job j
+          where j.id = v_id and j.state = 'queued'
+            for update skip locked;
+
+        if found then
+            v_held := v_held || v_id;
+        end if;
+
+        exit when cardinality(v_held) >= p_max;
+    end loop;
+
+    return v_held;
+end
 $$;
 
 -- How long a claim is good without a beat.  Under a supervisor that beats,
@@ -79,35 +109,32 @@ returns table (job_id uuid, tenant_id uuid, kind text, attempt int,
 language plpgsql volatile security definer set search_path = core, pg_temp
 as $$
 declare
-    v_ids    uuid[] := '{}';
+    v_some   uuid[];
+    v_ids    uuid[];
     v_limit  int := least(greatest(p_max, 1), 100) + 16;
-    v_found  int;
 begin
     -- Others may hold the first candidates: then look at more of them.
     loop
-        select count(*) into v_found from core.candidates(p_queue, v_limit);
+        v_some := core.next_jobs(p_queue, v_limit);
+        v_ids := core.hold_first(v_some, least(greatest(p_max, 1), 100));
 
-        v_ids := array(
-            select l.id from core.candidates(p_queue, v_limit) c
-              join core.job l on l.id = c.id and l.state = 'queued'
-             order by c.place
-             limit greatest(p_max, 1)
-               for update of l skip locked);
-
-        exit when cardinality(v_ids) > 0 or v_found < v_limit
+        exit when cardinality(v_ids) > 0 or cardinality(v_some) < v_limit
                or v_limit > 4000;
         v_limit := v_limit * 4;
     end loop;
 
     return query
-    update core.job j
-       set state = 'running', attempt = j.attempt + 1, token = j.token + 1,
-           worker = p_worker, claimed_at = now(),
-           lease_until = now() + core.lease(p_worker, k.hard_seconds)
-      from core.job_kind k
-     where j.id = any (v_ids) and k.kind = j.kind
-    returning j.id, j.tenant_id, j.kind, j.attempt, j.token,
-              k.soft_seconds, k.hard_seconds, j.trace_id, j.args;
+    with taken as (
+        update core.job j
+           set state = 'running', attempt = j.attempt + 1,
+               token = j.token + 1, worker = p_worker, claimed_at = now(),
+               lease_until = now() + core.lease(p_worker, k.hard_seconds)
+          from core.job_kind k
+         where j.id = any (v_ids) and k.kind = j.kind
+        returning j.id, j.tenant_id, j.kind, j.attempt, j.token,
+                  k.soft_seconds, k.hard_seconds, j.trace_id, j.args
+    )
+    select t.* from taken t order by array_position(v_ids, t.id);
 end
 $$;
 
@@ -181,8 +208,9 @@ begin
                least(now() + interval '30 seconds',
                      j.claimed_at + make_interval(secs => k.hard_seconds
                                                           + 15)))
-      from unnest(p_jobs, p_tokens) h (id, token), core.job_kind k
-     where j.id = h.id and j.token = h.token and j.state = 'running'
+      from core.job_kind k
+     where j.id = any (p_jobs) and j.state = 'running'
+       and j.token = p_tokens[array_position(p_jobs, j.id)]
        and k.kind = j.kind;
 
     return query
@@ -229,6 +257,34 @@ begin
 end
 $$;
 
+-- A child that was killed, or a pool that stops, gives a job back before its
+-- lease is over.  Not the job's fault, so counted like rescue() does.
+create or replace function work.release(
+    p_job uuid, p_token bigint, p_error text)
+returns table (accepted boolean, state text, wake text[])
+language plpgsql volatile security definer set search_path = core, pg_temp
+as $$
+declare
+    j        core.job := core.hold_job(p_job, p_token);
+    v_state  text := case when j.lost < 9 then 'queued' else 'dead' end;
+begin
+    if j.id is null then
+        return query select false, null::text, '{}'::text[];
+        return;
+    end if;
+
+    perform core.count('jobs_rescued', j.kind);
+    update core.job r
+       set state = v_state,
+           ended_at = case when v_state = 'dead' then now() end,
+           run_at = now(), sent_at = null, lost = j.lost + 1,
+           lease_until = null, worker = null, error = left(p_error, 500)
+     where r.id = j.id;
+
+    return query select true, v_state, '{}'::text[];
+end
+$$;
+
 -- Queues that have due jobs which no entry was sent for within 30 seconds:
 -- retries whose time has come, and what Redis lost.  Entries bring a worker
 -- to claim and carry no job, so the oldest max jobs of a queue speak for all
@@ -236,6 +292,7 @@ $$;
 create or replace function work.due(p_max int)
 returns table (queue text, n bigint)
 language sql volatile security definer set search_path = core, pg_temp
+set enable_seqscan = off set enable_hashjoin = off set jit = off
 as $$
     with head as (
         select h.id

@@ -1,0 +1,60 @@
+
+/*
+ * The table of children as its two files see it: worker_children.c keeps it,
+ * worker_watch.c watches it.
+ */
+
+#ifndef WORKER_CHILDREN_PRIVATE_H
+#define WORKER_CHILDREN_PRIVATE_H
+
+
+#include <sys/types.h>
+
+#include "worker_children.h"
+
+
+typedef struct {
+    char           name[64];
+    char           queue[40];          /* "" : no queue */
+    worker_main_pt main;
+    pid_t          pid;                /* 0: no process */
+    int64_t        start_at;           /* no process: start then */
+    int64_t        started_ms;
+    int64_t        stopped_ms;         /* SIGSTOP was seen; 0 */
+    int64_t        leave_ms;           /* TERM was sent; 0 */
+    int            backoff_ms;
+    char           why[96];            /* we killed it; "" */
+    unsigned       used:1;
+    unsigned       wanted:1;
+    unsigned       stale:1;            /* runs with old settings */
+    unsigned       overdue:1;          /* killed at the limit of its job */
+} worker_entry_t;
+
+
+struct worker_children_s {
+    worker_entry_t                   entries[WORKER_CHILDREN_MAX];
+    worker_slot_t            *slots;   /* shared, one an entry */
+    const worker_settings_t  *settings;
+    int                       listen_fd;
+    worker_forked_pt          forked;
+    void                     *data;
+    int64_t                   until_ms;        /* stopping; 0: no */
+    pid_t                     self;            /* the supervisor */
+};
+
+
+/* Starts a process for an entry that has none. */
+void worker_entry_start(worker_children_t *children, worker_entry_t *e);
+
+/* What a child works on; 0: on nothing that is known. */
+int worker_entry_report(const worker_children_t *children,
+    const worker_entry_t *e, worker_report_t *report);
+/* When a child is killed: a result may be offered until the lease ends. */
+int64_t worker_entry_limit(const worker_report_t *report);
+
+/* Kills once, and remembers why. */
+void worker_entry_kill(worker_entry_t *e, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+
+#endif /* WORKER_CHILDREN_PRIVATE_H */
