@@ -419,7 +419,7 @@ ngx_voice_pg_pick(ngx_voice_pg_pool_t *pool)
 }
 
 
-/* A process that exits has closed idle connections: one at a time comes back */
+/* A process that exits has closed idle ones: one at a time comes back. */
 static void
 ngx_voice_pg_open_one(ngx_voice_pg_pool_t *pool)
 {
