@@ -1,0 +1,289 @@
+-- The queue: claim, fencing, fairness, backoff, rescue, due, cancel, purge.
+
+begin;
+select no_plan();
+
+insert into core.tenant (id, business_name)
+select ('00000000-0000-7000-8000-00000000000' || n)::uuid, 'T' || n
+  from generate_series(1, 3) n;
+
+-- a kind of its own: the others have rules that follow a job's end
+insert into core.job_kind (kind, queue, soft_seconds, hard_seconds,
+                           max_attempts, backoff_seconds, backoff_max)
+values ('probe', 'probe', 60, 90, 3, 2, 60);
+
+create temp table held (job_id uuid, tenant_id uuid, kind text, attempt int,
+    token bigint, soft_seconds int, hard_seconds int, trace_id text,
+    args jsonb, n int generated always as identity);
+grant all on held to voice_worker;
+
+create function pg_temp.tenant(p_n int) returns uuid
+language sql as $$
+    select ('00000000-0000-7000-8000-00000000000' || p_n)::uuid
+$$;
+create function pg_temp.add(p_tenant int, p_name text, p_priority int
+    default 100, p_at timestamptz default now())
+returns uuid
+language plpgsql as $$
+begin
+    perform core.use_tenant(pg_temp.tenant(p_tenant), null, 'system', null,
+                            'trace-' || p_name);
+    return core.add_job('probe', jsonb_build_object('name', p_name),
+                        pg_temp.tenant(p_tenant), p_priority, p_at);
+end $$;
+create function pg_temp.claim(p_max int default 1) returns text
+language plpgsql as $$
+declare
+    v_names  text;
+begin
+    with c as (
+        insert into held (job_id, tenant_id, kind, attempt, token,
+                          soft_seconds, hard_seconds, trace_id, args)
+        select * from work.claim('w', 'probe', p_max)
+        returning args
+    )
+    select string_agg(c.args ->> 'name', ' ') into v_names from c;
+    return v_names;
+end $$;
+create function pg_temp.last() returns held
+language sql as $$ select * from held order by n desc limit 1 $$;
+create function pg_temp.clear() returns void
+language sql as $$ delete from core.job; delete from held $$;
+
+select results_eq(
+    $$ select kind, queue, soft_seconds, hard_seconds, max_attempts
+         from work.kinds() where kind <> 'probe' $$,
+    $$ values ('test_execution', 'test_execution', 120, 150, 3),
+              ('validation', 'validation', 60, 90, 3) $$,
+    'the kinds are those of the workers');
+select is(core.wake('probe', 2), array['probe', 'probe'],
+          'wake asks for one entry a job');
+
+-- claiming
+select pg_temp.add(1, 'a');
+select is(pg_temp.claim(), 'a', 'a queued job is claimed');
+select results_eq(
+    $$ select kind, attempt, token, soft_seconds, hard_seconds, trace_id
+         from held $$,
+    $$ values ('probe', 1, 1::bigint, 60, 90, 'trace-a') $$,
+    'with all that a worker must know');
+select is(pg_temp.claim(), null, 'it is claimed once');
+select is((select lease_until - claimed_at from core.job),
+          interval '105 seconds',
+          'without a supervisor the lease covers the hard limit');
+select work.beat('w', array['probe'], '{}', '{}');
+select pg_temp.add(1, 'b');
+select is(pg_temp.claim(), 'b', 'another one');
+select is((select lease_until - claimed_at from core.job
+            where id = (pg_temp.last()).job_id),
+          interval '30 seconds', 'under a supervisor the lease is short');
+select is((select count(*) from work.claim('w', 'elsewhere', 5)), 0::bigint,
+          'a queue that nobody has is empty');
+
+-- order
+select pg_temp.clear();
+select pg_temp.add(1, 'late', 100), pg_temp.add(1, 'urgent', 1),
+       pg_temp.add(1, 'future', 0, now() + interval '1 hour');
+select is(pg_temp.claim(3), 'urgent late',
+          'priority first, nothing before its time');
+select pg_temp.clear();
+select pg_temp.add(1, 'a' || n, 100, now() - interval '1 hour')
+  from generate_series(1, 6) n;
+select pg_temp.add(2, 'b' || n) from generate_series(1, 2) n;
+select pg_temp.claim(4);
+select results_eq(
+    $$ select right(tenant_id::text, 1), count(*) from held
+        group by 1 order by 1 $$,
+    $$ values ('1', 2::bigint), ('2', 2::bigint) $$,
+    'two tenants share, though one came first with more');
+select pg_temp.add(3, 'c');
+select is(pg_temp.claim(), 'c', 'a third one comes before their next');
+
+-- finishing
+select pg_temp.clear();
+select pg_temp.add(1, 'a');
+select pg_temp.claim();
+select is((core.hold_job((pg_temp.last()).job_id, 99)).id, null,
+          'a wrong token holds nothing');
+select throws_ok($$ select core.start_job((pg_temp.last()).job_id, 99) $$,
+                 'V1409', 'INVALID_STATE', 'and starts nothing');
+select is((core.start_job((pg_temp.last()).job_id, 1)).args ->> 'name', 'a',
+          'the holder gets the job');
+select is(core.tenant(), pg_temp.tenant(1), 'and its tenant');
+select core.end_job((pg_temp.last()).job_id);
+select results_eq($$ select state, lease_until from core.job $$,
+                  $$ values ('done', null::timestamptz) $$, 'it ends');
+select is((core.hold_job((pg_temp.last()).job_id, 1)).id, null,
+          'it ends once');
+
+-- failing
+select pg_temp.clear();
+select pg_temp.add(1, 'a');
+select pg_temp.claim();
+select results_eq(
+    $$ select accepted, state, wake
+         from work.fail((pg_temp.last()).job_id, 7, 'x', true, 0) $$,
+    $$ values (false, null::text, '{}'::text[]) $$,
+    'a stale failure is refused');
+select results_eq(
+    $$ select accepted, state
+         from work.fail((pg_temp.last()).job_id, 1, 'no answer', true, 0) $$,
+    $$ values (true, 'queued') $$, 'a failure queues it again');
+select ok(run_at between now() + interval '1.5 seconds'
+                     and now() + interval '2.5 seconds',
+          'after 2 seconds, give or take a quarter') from core.job;
+select is(error, 'no answer', 'the reason is kept') from core.job;
+select is(pg_temp.claim(), null, 'not before its time');
+update core.job set run_at = now();
+select is(pg_temp.claim(), 'a', 'then again');
+select is((pg_temp.last()).attempt, 2, 'as the second attempt');
+select is((pg_temp.last()).token, 2::bigint, 'under a new token');
+select work.fail((pg_temp.last()).job_id, 2, 'x', true, 17);
+select is(run_at, now() + interval '17 seconds',
+          'a wait that was asked for is kept') from core.job;
+update core.job set run_at = now();
+select pg_temp.claim();
+select is((select state from work.fail((pg_temp.last()).job_id, 3, 'x', true,
+                                       0)), 'dead',
+          'the third failure is the last');
+select pg_temp.clear();
+select pg_temp.add(1, 'a');
+select pg_temp.claim();
+select is((select state from work.fail((pg_temp.last()).job_id, 1, 'x',
+                                       false, 0)), 'dead',
+          'what cannot work is dead at once');
+select ok(bool_and(extract(epoch from core.backoff(k, n)) between
+              0.75 * least(60, 2 * 2 ^ (n - 1))
+              and 1.25 * least(60, 2 * 2 ^ (n - 1))),
+          'backoff doubles up to the cap, with jitter')
+  from core.job_kind k, generate_series(1, 40) n
+ where k.kind = 'probe';
+
+-- beat and rescue
+select pg_temp.clear();
+select pg_temp.add(1, 'a'), pg_temp.add(1, 'b');
+select pg_temp.claim(2);
+update core.job set lease_until = now() + interval '1 second';
+select is((select array_agg(b) from work.beat('w', '{probe}',
+              array(select job_id from held order by n),
+              array[1, 5]::bigint[]) b),
+          (select array_agg(job_id) from held where n = (pg_temp.last()).n),
+          'a beat tells what is not held');
+select is((select count(*) from core.job
+            where lease_until = now() + interval '30 seconds'), 1::bigint,
+          'and prolongs what is');
+update core.job set claimed_at = now() - interval '100 seconds',
+                    lease_until = now() + interval '1 second';
+select work.beat('w', '{probe}', array(select job_id from held),
+                 array[1, 1]::bigint[]);
+select is((select max(lease_until) from core.job),
+          now() + interval '5 seconds',
+          'never past the hard limit and its grace');
+select is(work.rescue(), '{}', 'a lease that runs is left alone');
+update core.job set lease_until = now() - interval '1 microsecond';
+select is(work.rescue(), '{probe,probe}',
+          'leases that ran out are taken back');
+select results_eq(
+    $$ select distinct state, lost, run_at <= now() from core.job $$,
+    $$ values ('queued', 1, true) $$, 'the jobs wait again');
+select is((core.hold_job((pg_temp.last()).job_id, 1)).id, null,
+          'their old holders are fenced off');
+select pg_temp.claim(2);
+select is((select state from work.fail((pg_temp.last()).job_id, 2, 'x', true,
+                                       0)), 'queued',
+          'a lost pool is not an attempt');
+update core.job set lost = 9, state = 'running',
+                    lease_until = now() - interval '1 microsecond';
+select is(work.rescue(), '{}', 'what is lost ten times');
+select is((select array_agg(distinct state) from core.job), array['dead'],
+          'is dead');
+update core.job set state = 'running', ended_at = null, lost = 0,
+       lease_until = pg_postmaster_start_time() - interval '1 second';
+select is(work.rescue(),
+          case when now() < pg_postmaster_start_time()
+                            + interval '30 seconds'
+               then '{}' else '{probe,probe}' end::text[],
+          'leases that ran out while the server was down have a grace');
+
+-- due
+select pg_temp.clear();
+select pg_temp.add(1, 'a'), pg_temp.add(1, 'b', 100,
+                                        now() + interval '1 hour');
+select is((select count(*) from work.due(10)), 0::bigint,
+          'what has just been sent is not due');
+update core.job set sent_at = now() - interval '31 seconds';
+select results_eq($$ select * from work.due(10) $$,
+                  $$ values ('probe', 1::bigint) $$,
+                  'after a while it is sent again');
+select is((select count(*) from work.due(10)), 0::bigint, 'once');
+update core.job set run_at = now(), sent_at = null
+ where args ->> 'name' = 'b';
+select results_eq($$ select * from work.due(10) $$,
+                  $$ values ('probe', 1::bigint) $$,
+                  'a job whose time has come is sent');
+
+-- cancel
+select pg_temp.clear();
+select pg_temp.add(1, 'a'), pg_temp.add(1, 'b'), pg_temp.add(2, 'c');
+update core.job set priority = 1 where args ->> 'name' = 'a';
+select pg_temp.claim();
+select core.use_tenant(pg_temp.tenant(1));
+select is(core.cancel_jobs(pg_temp.tenant(1)), 2,
+          'a subject''s jobs are cancelled, queued and running');
+select is((select array_agg(b) from work.beat('w', '{probe}',
+              array[(pg_temp.last()).job_id], array[1]::bigint[]) b),
+          array[(pg_temp.last()).job_id], 'the beat tells the child''s end');
+select is((select accepted from work.fail((pg_temp.last()).job_id, 1, 'x',
+                                          true, 0)), false,
+          'a cancelled job does not come back');
+set local role voice_owner;
+select core.use_tenant(pg_temp.tenant(1));
+select is(core.cancel_jobs(pg_temp.tenant(2)), 0,
+          'another tenant''s jobs are out of reach');
+reset role;
+
+-- purge
+select pg_temp.clear();
+select pg_temp.add(1, 'old'), pg_temp.add(1, 'dead'), pg_temp.add(1, 'new');
+update core.job set state = 'done', ended_at = now() - interval '8 days';
+update core.job set state = 'dead' where args ->> 'name' = 'dead';
+update core.job set ended_at = now() where args ->> 'name' = 'new';
+select is(work.purge(), 1::bigint, 'old jobs that are done are removed');
+select results_eq(
+    $$ select args ->> 'name' from core.job order by 1 $$,
+    $$ values ('dead'), ('new') $$, 'dead ones are kept longer');
+
+-- size: an index walk, not a scan of the queue
+select pg_temp.clear();
+insert into core.job (tenant_id, kind, queue, sent_at, priority, run_at)
+select pg_temp.tenant(1 + n % 3), 'probe', 'probe', now(),
+       n % 4, now() - n * interval '1 millisecond'
+  from generate_series(1, 100000) n;
+analyze core.job;
+
+create function pg_temp.milliseconds(p_sql text) returns numeric
+language plpgsql as $$
+declare
+    v_begin  timestamptz := clock_timestamp();
+begin
+    execute p_sql;
+    return extract(epoch from clock_timestamp() - v_begin) * 1000;
+end $$;
+select diag('claim of 1 from 100000: ' || round((percentile_cont(0.5)
+           within group (order by t))::numeric, 2) || ' ms')
+  from (select pg_temp.milliseconds(
+            'select * from work.claim(''w'', ''probe'', 1)') as t
+          from generate_series(1, 50)) s;
+select cmp_ok(percentile_cont(0.5) within group (order by t)::numeric, '<',
+              20.0, 'a claim from 100000 queued jobs stays quick')
+  from (select pg_temp.milliseconds(
+            'select * from work.claim(''w'', ''probe'', 1)') as t
+          from generate_series(1, 50)) s;
+select is((select count(*) from core.job where state = 'running'
+             and priority > 0), 0::bigint,
+          'and takes the most urgent ones');
+select cmp_ok(pg_temp.milliseconds('select * from work.due(100)'), '<',
+              200.0, 'so does the look for due ones');
+
+select * from finish();
+rollback;
