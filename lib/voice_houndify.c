@@ -20,6 +20,17 @@ typedef struct {
 } message_t;
 
 
+/* A signature that somebody sent, and how to make it. */
+typedef struct {
+    const voice_houndify_stamp_t  *stamp;
+    voice_span_t                   signature;
+    voice_rc_t                   (*sign)(
+                                       const voice_houndify_client_t *client,
+                                       const voice_houndify_stamp_t *stamp,
+                                       char *out);
+} claim_t;
+
+
 static int id_valid(voice_span_t id);
 static void add(message_t *message, voice_span_t text);
 static void add_time(message_t *message, int64_t timestamp);
@@ -32,9 +43,7 @@ static voice_houndify_auth_e verify_s(const voice_houndify_client_t *client,
     const voice_houndify_headers_t *headers, int64_t now,
     voice_houndify_stamp_t *stamp);
 static voice_houndify_auth_e verify(const voice_houndify_client_t *client,
-    const voice_houndify_stamp_t *stamp, int64_t now, voice_span_t got,
-    voice_rc_t (*sign)(const voice_houndify_client_t *client,
-                       const voice_houndify_stamp_t *stamp, char *out));
+    const claim_t *claim, int64_t now);
 static size_t split(voice_span_t header, voice_span_t *parts);
 static int parse_time(voice_span_t text, int64_t *timestamp);
 static int put_text(json_t *object, const char *name, voice_span_t text);
@@ -301,6 +310,7 @@ verify_r(const voice_houndify_client_t *client,
     const voice_houndify_headers_t *headers, int64_t now,
     voice_houndify_stamp_t *stamp)
 {
+    claim_t       claim;
     voice_span_t  request[PARTS_MAX], signature[PARTS_MAX];
 
     if (split(headers->request_authentication, request) != 2
@@ -316,8 +326,9 @@ verify_r(const voice_houndify_client_t *client,
 
     stamp->user_id = request[0];
     stamp->request_id = request[1];
+    claim = (claim_t) { stamp, signature[2], voice_houndify_sign_r };
 
-    return verify(client, stamp, now, signature[2], voice_houndify_sign_r);
+    return verify(client, &claim, now);
 }
 
 
@@ -326,6 +337,8 @@ verify_s(const voice_houndify_client_t *client,
     const voice_houndify_headers_t *headers, int64_t now,
     voice_houndify_stamp_t *stamp)
 {
+    claim_t  claim;
+
     if (!parse_time(headers->timestamp, &stamp->timestamp)) {
         return VOICE_HOUNDIFY_MALFORMED;
     }
@@ -335,30 +348,33 @@ verify_s(const voice_houndify_client_t *client,
     }
 
     stamp->request_id = headers->request_id;
+    claim = (claim_t) { stamp, headers->signature, voice_houndify_sign_s };
 
-    return verify(client, stamp, now, headers->signature,
-                  voice_houndify_sign_s);
+    return verify(client, &claim, now);
 }
 
 
 static voice_houndify_auth_e
-verify(const voice_houndify_client_t *client,
-    const voice_houndify_stamp_t *stamp, int64_t now, voice_span_t got,
-    voice_rc_t (*sign)(const voice_houndify_client_t *client,
-                       const voice_houndify_stamp_t *stamp, char *out))
+verify(const voice_houndify_client_t *client, const claim_t *claim,
+    int64_t now)
 {
-    char  expected[VOICE_HOUNDIFY_SIGNATURE + 1];
+    char     expected[VOICE_HOUNDIFY_SIGNATURE + 1];
+    int64_t  timestamp;
 
-    if (sign(client, stamp, expected) != VOICE_OK) {
+    if (claim->sign(client, claim->stamp, expected) != VOICE_OK) {
         return VOICE_HOUNDIFY_MALFORMED;
     }
 
-    if (!voice_equal(got, voice_span(expected, VOICE_HOUNDIFY_SIGNATURE))) {
+    if (!voice_equal(claim->signature,
+                     voice_span(expected, VOICE_HOUNDIFY_SIGNATURE)))
+    {
         return VOICE_HOUNDIFY_WRONG;
     }
 
-    if (stamp->timestamp < now - VOICE_HOUNDIFY_STALE
-        || stamp->timestamp > now + VOICE_HOUNDIFY_STALE)
+    timestamp = claim->stamp->timestamp;
+
+    if (timestamp < now - VOICE_HOUNDIFY_STALE
+        || timestamp > now + VOICE_HOUNDIFY_STALE)
     {
         return VOICE_HOUNDIFY_STALE_TIME;
     }

@@ -234,31 +234,30 @@ voice_gate_add(voice_gates_t *gates, const char *name, int passed,
 
 
 void
-voice_gates_fill(voice_gates_t *gates, voice_span_t answer,
-    const json_t *pattern_errors, const voice_scores_t *scores, double wer,
+voice_gates_fill(voice_gates_t *gates, const voice_gate_facts_t *facts,
     const voice_policy_t *policy)
 {
     size_t  errors;
     double  entity;
 
-    errors = json_array_size(pattern_errors);
-    entity = scores->value[VOICE_SCORE_ENTITY];
+    errors = json_array_size(facts->pattern_errors);
+    entity = facts->scores->value[VOICE_SCORE_ENTITY];
 
-    voice_gate_add(gates, "answer", trim(answer).len > 0,
+    voice_gate_add(gates, "answer", trim(facts->answer).len > 0,
                    "the answer is empty");
 
     voice_gate_add(gates, "patterns", errors == 0,
                    "%zu of the response patterns failed", errors);
 
-    if (scores->present & (1u << VOICE_SCORE_ENTITY)) {
+    if (facts->scores->present & (1u << VOICE_SCORE_ENTITY)) {
         voice_gate_add(gates, "entities", entity >= 1,
                        "only %.0f %% of the entities match",
                        floor(clamp(entity) * 100));
     }
 
-    if (wer >= 0) {
-        voice_gate_add(gates, "hearing", wer <= policy->wer_fail,
-                       "the word error rate %.3f is above %.3f", wer,
+    if (facts->wer >= 0) {
+        voice_gate_add(gates, "hearing", facts->wer <= policy->wer_fail,
+                       "the word error rate %.3f is above %.3f", facts->wer,
                        policy->wer_fail);
     }
 }

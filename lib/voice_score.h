@@ -147,14 +147,23 @@ voice_rc_t voice_score_confidence(const voice_scores_t *scores,
 void voice_gate_add(voice_gates_t *gates, const char *name, int passed,
     const char *reason, ...) __attribute__((format(printf, 4, 5)));
 
+/* What the usual gates look at; all borrowed. */
+typedef struct {
+    voice_span_t           answer;
+    const json_t          *pattern_errors;     /* NULL: none */
+    const voice_scores_t  *scores;
+    double                 wer;        /* heard against expected; negative:
+                                          not measured */
+} voice_gate_facts_t;
+
+
 /*
- * The usual gates: "answer" (not empty), "patterns", "entities" (score 1 if
- * there is one), "hearing" (wer <= policy->wer_fail; a negative wer: no
- * gate).
+ * Adds the usual gates: "answer" (not empty), "patterns" (no error),
+ * "entities" (their score is 1, if there is one), "hearing" (wer is not
+ * above policy->wer_fail, if measured).
  */
-void voice_gates_fill(voice_gates_t *gates, voice_span_t answer,
-    const json_t *pattern_errors, const voice_scores_t *scores,
-    double wer, const voice_policy_t *policy);
+void voice_gates_fill(voice_gates_t *gates, const voice_gate_facts_t *facts,
+    const voice_policy_t *policy);
 
 /* [{"name", "passed", "reason"}]; the caller owns it; NULL: no memory. */
 json_t *voice_gates_json(const voice_gates_t *gates) VOICE_MUST_CHECK;

@@ -353,11 +353,12 @@ test_decision(void)
 static int
 failed(const char *answer, unsigned nerrors, double entity, double wer)
 {
-    int             count;
-    json_t         *errors;
-    unsigned        i;
-    voice_gates_t   gates;
-    voice_scores_t  scores;
+    int                 count;
+    json_t             *errors;
+    unsigned            i;
+    voice_gates_t       gates;
+    voice_scores_t      scores;
+    voice_gate_facts_t  facts;
 
     memset(&gates, 0, sizeof(voice_gates_t));
     scores = (voice_scores_t) { { 0, entity, 0, 0 },
@@ -368,8 +369,9 @@ failed(const char *answer, unsigned nerrors, double entity, double wer)
         (void) json_array_append_new(errors, json_string("error"));
     }
 
-    voice_gates_fill(&gates, voice_span_str(answer), errors, &scores, wer,
-                     &voice_policy_default);
+    facts = (voice_gate_facts_t) { voice_span_str(answer), errors, &scores,
+                                   wer };
+    voice_gates_fill(&gates, &facts, &voice_policy_default);
     json_decref(errors);
 
     count = 0;
