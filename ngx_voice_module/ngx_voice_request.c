@@ -183,6 +183,8 @@ ngx_voice_ctx_create(ngx_http_request_t *r)
     ctx = cln->data;
     ngx_memzero(ctx, sizeof(ngx_voice_ctx_t));
 
+    r->log_handler = ngx_voice_log_handler;
+
     ctx->request = r;
     ctx->conf = ngx_http_get_module_main_conf(r, ngx_voice_module);
     ngx_str_set(&ctx->identity.kind, "anonymous");

@@ -183,6 +183,9 @@ ngx_voice_accept_eventsource(ngx_voice_ctx_t *ctx)
         h->hash = 1;
         ngx_str_set(&h->key, "Accept");
         h->lowcase_key = (u_char *) "accept";
+#if (NGX_HTTP_HEADERS)
+        r->headers_in.accept = h;
+#endif
     }
 
     h->value = type;
