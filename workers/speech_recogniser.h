@@ -20,7 +20,7 @@
 
 #define SPEECH_RATE         16000      /* samples in a second */
 #define SPEECH_SECONDS_MAX  60         /* of one utterance */
-#define SPEECH_NAME_MAX     40         /* bytes of a domain's name */
+#define SPEECH_NAME_MAX     64         /* bytes of a domain's name */
 
 
 typedef struct speech_recogniser_s  speech_recogniser_t;

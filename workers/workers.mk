@@ -16,7 +16,8 @@ WORKER_CFLAGS = -std=gnu11 -O2 -g -Wall -Wextra -Werror -MMD -MP \
 # hiredis is linked statically, as in the edge.
 WORKER_LIBS = -lpq -lcurl -l:libhiredis.a -ljansson -lcrypto -lpcre2-8 \
 	-lunistring -lstemmer $(shell pkg-config --libs $(WORKER_PKGS)) \
-	-lflite_cmu_us_slt -lflite_cmu_us_rms -lflite_usenglish \
+	-lflite_cmu_us_slt -lflite_cmu_us_rms -lflite_cmu_us_awb \
+	-lflite_cmu_us_kal16 -lmicrohttpd -lflite_usenglish \
 	-lflite_cmulex -lflite -lm
 
 WORKER_SOURCES = $(wildcard workers/*.c) $(wildcard lib/*.c)

@@ -1,0 +1,169 @@
+
+/*
+ * The tables of providers, and what several of them need.
+ */
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../lib/voice_code.h"
+#include "../lib/voice_json.h"
+#include "provider.h"
+
+
+static const provider_agent_t *const  agents[] = {
+    &provider_agent_houndify,
+    &provider_agent_http,
+    NULL
+};
+
+static const provider_asr_t *const  recognisers[] = {
+    &provider_asr_pocketsphinx,
+    &provider_asr_openai,
+    NULL
+};
+
+static const provider_embeddings_t *const  embeddings[] = {
+    &provider_embeddings_openai,
+    NULL
+};
+
+
+const provider_agent_t *
+provider_agent_find(const char *name)
+{
+    size_t  i;
+
+    for (i = 0; agents[i] != NULL && strcmp(agents[i]->name, name) != 0; i++)
+    {
+        /* void */
+    }
+
+    return agents[i];
+}
+
+
+const provider_asr_t *
+provider_asr_find(const char *name)
+{
+    size_t  i;
+
+    for (i = 0;
+         recognisers[i] != NULL && strcmp(recognisers[i]->name, name) != 0;
+         i++)
+    {
+        /* void */
+    }
+
+    return recognisers[i];
+}
+
+
+const provider_embeddings_t *
+provider_embeddings_find(const char *name)
+{
+    size_t  i;
+
+    for (i = 0;
+         embeddings[i] != NULL && strcmp(embeddings[i]->name, name) != 0;
+         i++)
+    {
+        /* void */
+    }
+
+    return embeddings[i];
+}
+
+
+void
+provider_answer_release(provider_answer_t *answer)
+{
+    free(answer->response_text);
+    free(answer->written_response);
+    free(answer->transcript);
+    free(answer->intent);
+    free(answer->command_kind);
+    free(answer->wav);
+    json_decref(answer->entities);
+    json_decref(answer->conversation_state);
+    memset(answer, 0, sizeof(provider_answer_t));
+}
+
+
+provider_e
+provider_fail(provider_fault_t *fault, provider_e kind, const char *reason,
+    ...)
+{
+    va_list  args;
+
+    va_start(args, reason);
+    vsnprintf(fault->reason, sizeof(fault->reason), reason, args);
+    va_end(args);
+
+    fault->retry_after = 0;
+
+    return kind;
+}
+
+
+provider_e
+provider_http_fault(const char *who, const worker_http_reply_t *reply,
+    provider_fault_t *fault)
+{
+    provider_e  kind;
+
+    kind = reply->retryable ? PROVIDER_RETRY : PROVIDER_DEAD;
+
+    if (reply->status != 0 && reply->result == WORKER_HTTP_STATUS) {
+        (void) provider_fail(fault, kind, "%s answered with status %d", who,
+                             reply->status);
+    } else {
+        (void) provider_fail(fault, kind, "%s did not answer (%s): %s", who,
+                             worker_http_reason(reply->result), reply->error);
+    }
+
+    fault->retry_after = reply->retry_after;
+
+    return kind;
+}
+
+
+char *
+provider_text_at(const json_t *root, const char *pointer)
+{
+    json_t  *value;
+
+    value = voice_json_at(root, pointer);
+    if (!json_is_string(value)) {
+        return NULL;
+    }
+
+    return strdup(json_string_value(value));
+}
+
+
+char *
+provider_copy(voice_span_t text)
+{
+    return text.len == 0 ? NULL : strndup(text.ptr, text.len);
+}
+
+
+char *
+provider_base64(voice_span_t text, size_t *len)
+{
+    char  *out;
+
+    out = malloc(text.len / 4 * 3 + 3);
+    if (out == NULL) {
+        return NULL;
+    }
+
+    if (voice_base64_decode((unsigned char *) out, len, text) != VOICE_OK) {
+        free(out);
+        return NULL;
+    }
+
+    return out;
+}
