@@ -3,6 +3,7 @@
  * Scores of a tested answer: entities.
  */
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,13 @@
 #define ERROR_MAX   128
 
 
+/* A long double holds each integer that JSON texts have here. */
+typedef struct {
+    long double  value;
+    int          whole;                /* written as an integer */
+} number_t;
+
+
 static int same(const json_t *expected, const json_t *actual,
     double tolerance);
 static int same_text(const json_t *expected, const json_t *actual);
@@ -23,7 +31,9 @@ static int same_list(const json_t *expected, const json_t *actual,
     double tolerance);
 static int same_object(const json_t *expected, const json_t *actual,
     double tolerance);
-static int number_of(const json_t *value, double *number);
+static int number_of(const json_t *value, number_t *number);
+static int close_to(const number_t *one, const number_t *two,
+    double tolerance);
 static voice_span_t trimmed(const json_t *string);
 static void report(json_t *errors, const char *key, const json_t *actual);
 
@@ -67,13 +77,13 @@ voice_score_entities(const json_t *expected, const json_t *actual,
 static int
 same(const json_t *expected, const json_t *actual, double tolerance)
 {
-    double  one, two;
+    number_t  one, two;
 
-    if (number_of(expected, &one) && number_of(actual, &two)
-        && (json_is_number(expected) || json_is_number(actual)))
+    /* two strings are compared as strings */
+    if ((json_is_number(expected) || json_is_number(actual))
+        && number_of(expected, &one) && number_of(actual, &two))
     {
-        /* a little more, so that 0.01 is within 0.01 of 0 in binary, too */
-        return fabs(one - two) <= tolerance * (1 + 1e-9) + 1e-12;
+        return close_to(&one, &two, tolerance);
     }
 
     if (json_typeof(expected) != json_typeof(actual)) {
@@ -108,6 +118,8 @@ same_text(const json_t *expected, const json_t *actual)
 
     one = NULL;
     two = NULL;
+    n = 0;
+    m = 0;
 
     rc = voice_text_normalise(trimmed(expected), VOICE_TEXT_KEEP_PUNCTUATION,
                               &one, &n);
@@ -173,14 +185,22 @@ same_object(const json_t *expected, const json_t *actual, double tolerance)
 
 /* A number, or a string that is one in JSON's spelling. */
 static int
-number_of(const json_t *value, double *number)
+number_of(const json_t *value, number_t *number)
 {
+    int            found;
     json_t        *parsed;
     voice_span_t   text;
 
     if (json_is_number(value)) {
-        *number = json_number_value(value);
+        number->whole = json_is_integer(value);
+        number->value = number->whole
+                        ? (long double) json_integer_value(value)
+                        : (long double) json_real_value(value);
         return 1;
+    }
+
+    if (!json_is_string(value)) {
+        return 0;
     }
 
     text = trimmed(value);
@@ -190,11 +210,27 @@ number_of(const json_t *value, double *number)
     }
 
     parsed = json_loadb(text.ptr, text.len, JSON_DECODE_ANY, NULL);
-    *number = json_number_value(parsed);
-    text.len = json_is_number(parsed);
+    found = json_is_number(parsed) && number_of(parsed, number);
     json_decref(parsed);
 
-    return text.len != 0;
+    return found;
+}
+
+
+static int
+close_to(const number_t *one, const number_t *two, double tolerance)
+{
+    long double  limit, larger;
+
+    limit = tolerance;
+
+    /* 72.01 is within 0.01 of 72, though not quite in binary fractions */
+    if (!one->whole || !two->whole) {
+        larger = fmaxl(fabsl(one->value), fabsl(two->value));
+        limit += 4 * DBL_EPSILON * larger;
+    }
+
+    return fabsl(one->value - two->value) <= limit;
 }
 
 

@@ -17,8 +17,9 @@
 #include "voice_text.h"
 
 
-#define MATCH_LIMIT    200000          /* of PCRE2, about 10 ms */
-#define DEPTH_LIMIT    2000
+#define MATCH_LIMIT    1000000         /* of PCRE2, about 50 ms */
+#define DEPTH_LIMIT    20000
+#define HEAP_LIMIT     16384           /* KiB */
 #define PATTERN_SHOWN  64              /* bytes of a pattern in an error */
 #define ERROR_MAX      192
 
@@ -240,6 +241,7 @@ match(pcre2_code *code, voice_span_t text)
 
         (void) pcre2_set_match_limit(context, MATCH_LIMIT);
         (void) pcre2_set_depth_limit(context, DEPTH_LIMIT);
+        (void) pcre2_set_heap_limit(context, HEAP_LIMIT);
 
         n = pcre2_match(code, (PCRE2_SPTR) (text.len > 0 ? text.ptr : ""),
                         text.len, 0, 0, data, context);

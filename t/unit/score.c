@@ -98,6 +98,15 @@ test_entities(void)
                 "a number equals its numeric string");
     is_entities("{\"a\":72}", "{\"a\":\"72 degrees\"}", 0,
                 "a string with a number in it is no number");
+    is_entities("{\"a\":1000000}", "{\"a\":1000000.01}", 1,
+                "the tolerance is met by large numbers, too");
+    is_entities("{\"a\":9007199254740993}", "{\"a\":9007199254740992}", 0,
+                "large integers are compared exactly");
+    is_entities("{\"a\":9007199254740993}",
+                "{\"a\":\"9007199254740993\"}", 1,
+                "large integers equal their numeric strings");
+    is_entities("{\"a\":\"007\"}", "{\"a\":\"7\"}", 0,
+                "two strings are no numbers");
     is_entities("{\"a\":true}", "{\"a\":1}", 0, "true is not 1");
     is_entities("{\"a\":true}", "{\"a\":\"true\"}", 0, "true is no string");
     is_entities("{\"a\":false}", "{\"a\":false}", 1, "booleans match");
