@@ -16,7 +16,8 @@ use Time::HiRes qw(time);
 use Voice::Sql;
 
 use constant WORKERS => 4;
-use constant CASES   => 40;
+use constant CASES   => 100;
+use constant GATE    => 10;      # jobs of a worker before the cancel
 
 Voice::Sql::start() or exit 0;
 
@@ -59,8 +60,8 @@ sub last_two_end_the_run_once {
 }
 
 
-# Workers claim, start, finish and fail at random while one of three runs is
-# cancelled.
+# Workers claim, start, finish and fail at random while the run that they
+# work on is cancelled; two more runs follow.
 sub many_workers_and_a_cancel {
     my $cases = CASES;
 
@@ -77,22 +78,28 @@ sub many_workers_and_a_cancel {
     my @runs = map { query("select data ->> 'id' from api.create_test_run(
         $enter, '{\"suite_id\": \"$suite\"}')") } 1 .. 3;
 
+    my $cancel = session();
     my @workers = map { session() } 1 .. WORKERS;
-    say_to($_, worker_loop(), '\echo done') for @workers;
 
-    ok(wait_for("select 1 from core.voice_test_execution
-                  where test_run_id = '$runs[1]' and status = 'passed'"),
-       'workers are at work');
-    like(query("select data ->> 'status' from api.cancel_test_run($enter,
-                '{\"id\": \"$runs[1]\"}')"), qr/^cancelled$/,
-         'a run is cancelled under them');
+    # the first run is far from its end when all workers have come so far
+    say_to($cancel, 'select pg_advisory_lock(1);', '\echo done');
+    hear($cancel);
+    say_to($_, worker_loop(), '\echo done') for @workers;
+    ok(wait_for("select 1 from pg_stat_activity where wait_event = 'advisory'
+                 having count(*) = " . WORKERS), 'workers are at work');
+
+    say_to($cancel, 'select pg_advisory_unlock(1);',
+           "select data ->> 'status' from api.cancel_test_run($enter,
+                '{\"id\": \"$runs[0]\"}');", '\echo done');
+    like(hear($cancel), qr/^cancelled$/m, 'a run is cancelled under them');
+    hear_end($cancel);
     for my $worker (@workers) {
         like(hear($worker), qr/^done/m, 'a worker meets no error');
         hear_end($worker);
     }
 
     check_run($enter, $_) for @runs;
-    is(query("select status from core.test_run where id = '$runs[1]'"),
+    is(query("select status from core.test_run where id = '$runs[0]'"),
        'cancelled', 'the cancelled run stays cancelled');
     is(query("select count(*) from core.job
                where state in ('queued', 'running')"), 0, 'no job is left');
@@ -125,21 +132,30 @@ sub finish {
 }
 
 
-# Works until no job is left; one in eight jobs fails for good.
+# Works until no job is left, waiting once at the gate; one in eight jobs
+# fails for good.
 sub worker_loop {
-    return <<'SQL';
+    my $gate = GATE;
+
+    return <<'SQL' =~ s/GATE/$gate/r;
 do $$
 declare
-    q  text;
-    c  record;
-    n  int := 1;
+    q     text;
+    c     record;
+    n     int := 1;
+    done  int := 0;
 begin
     while n > 0 loop
         n := 0;
         foreach q in array array['test_execution', 'validation'] loop
             for c in select * from work.claim('race', q, 1) loop
                 n := n + 1;
+                done := done + 1;
                 commit;
+                if done = GATE then
+                    perform pg_advisory_xact_lock_shared(1);
+                    commit;
+                end if;
                 if random() < 0.125 then
                     perform work.fail(c.job_id, c.token, 'bad luck', false,
                                       0);

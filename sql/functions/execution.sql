@@ -56,11 +56,11 @@ as $$
     insert into core.voice_test_execution (tenant_id, test_run_id, position,
         test_case_id, test_case_name, test_case_version,
         expected_outcome_id, language_code, input_text, voice, agent,
-        domain, context, expected, status, reason, completed_at)
+        domain, expected, status, reason, completed_at)
     select c.tenant_id, p_run, i.n, c.id, c.name, c.version, o.id,
            i.language_code, l.input_text, l.voice,
-           coalesce(s.agent, 'builtin'), coalesce(o.domain, 'navigation'),
-           c.scenario_definition,
+           coalesce(s.agent, t.settings ->> 'agent', 'builtin'),
+           coalesce(o.domain, 'navigation'),
            case when o.id is null then '{}'
                 else core.expected_outcome_merged(o, i.language_code) end,
            i.status, i.reason,
@@ -69,6 +69,7 @@ as $$
            i (test_case_id, language_code, status, reason, n)
       join core.test_case c
         on c.tenant_id = core.tenant() and c.id = i.test_case_id
+      join core.tenant t on t.id = c.tenant_id
       left join core.test_case_language l
         on l.tenant_id = c.tenant_id and l.test_case_id = c.id
        and l.language_code = i.language_code

@@ -22,7 +22,11 @@ begin
         'test_case_name', e.test_case_name,
         'language_code', e.language_code, 'input_text', e.input_text,
         'voice', e.voice, 'domain', e.domain, 'agent', e.agent,
-        'context', e.context,
+        'context', (select v.snapshot -> 'scenario_definition'
+                      from core.test_case_version v
+                     where v.tenant_id = e.tenant_id
+                       and v.test_case_id = e.test_case_id
+                       and v.version_number = e.test_case_version),
         'settings', (select t.settings from core.tenant t
                       where t.id = e.tenant_id));
 end

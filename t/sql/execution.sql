@@ -8,6 +8,9 @@ select pg_temp.suite(1);
 select lives_ok($$ select api.update_test_suite(pg_temp.a(),
     pg_temp.by_id('suite', '{"agent": "staging"}')) $$,
     'a suite names its agent');
+select lives_ok($$ select api.update_test_case(pg_temp.a(),
+    pg_temp.by_id('case1', '{"scenario_definition": {"city": "Rome"}}')) $$,
+    'a case has a scenario');
 select is((pg_temp.run('run')).status, 201, 'a run is made');
 
 select lives_ok($$ insert into note (name, reply) values
@@ -25,6 +28,8 @@ as $$ select (n.reply ->> 'token')::bigint from note n
 select lives_ok($$ select api.put_test_case_language(pg_temp.a(),
         pg_temp.by_id('case1',
             '{"code": "en-US", "input_text": "changed"}'));
+    select api.update_test_case(pg_temp.a(),
+        pg_temp.by_id('case1', '{"scenario_definition": {}}'));
     select api.update_expected_outcome(pg_temp.a(),
         pg_temp.by_id('outcome', '{"expected_intent": "changed"}')) $$,
     'case and outcome change after the run was made');
@@ -34,11 +39,13 @@ select throws_ok($$ select work.start_test_execution(pg_temp.job(),
     'a stale token does not start');
 insert into note (name, reply)
 select 'input', work.start_test_execution(pg_temp.job(), pg_temp.token());
-select is((select n.reply ->> m.name from note n where n.name = 'input'),
+select is((select n.reply #>> string_to_array(m.name, '.')
+             from note n where n.name = 'input'),
           m.value, 'the job is told its ' || m.name)
   from (values ('input_text', 'take me home'), ('agent', 'staging'),
                ('domain', 'navigation'), ('language_code', 'en-US'),
-               ('test_case_name', 'Case 1'), ('voice', null))
+               ('test_case_name', 'Case 1'), ('voice', null),
+               ('context.city', 'Rome'))
        m (name, value);
 select is(work.start_test_execution(pg_temp.job(), pg_temp.token())
           ->> 'input_text', 'take me home',
@@ -149,6 +156,21 @@ select throws_ok($$ select api.get_execution_audio(pg_temp.b(),
     pg_temp.by_id('execution', '{"kind": "input"}')) $$, 'V1404',
     'RESOURCE_NOT_FOUND', 'nor its recordings');
 
+-- who is called where the suite names nobody
+
+select lives_ok($$ select api.update_test_suite(pg_temp.a(),
+    pg_temp.by_id('suite', '{"agent": null}')) $$, 'a suite names no agent');
+update core.tenant set settings = '{"agent": "staging2"}';
+select is((pg_temp.run('tenant')).status, 201, 'a run of it is made');
+update core.tenant set settings = '{}';
+select is((pg_temp.run('builtin')).status, 201, 'and another one');
+select is((api.list_test_run_executions(pg_temp.a(), pg_temp.by_id(r.name))
+    ).data #>> '{0,agent}', r.agent, r.agent || ' is called')
+  from (values ('tenant', 'staging2'), ('builtin', 'builtin'))
+       r (name, agent);
+update core.job set run_at = now() + interval '1 hour'
+ where state = 'queued';
+
 -- a job that is lost for good makes an error
 
 select is((pg_temp.run('lost')).status, 201, 'another run is made');
@@ -159,7 +181,8 @@ begin
     update core.job set lease_until = now() - interval '1 millisecond'
      where state = 'running';
     perform work.rescue();
-    update core.job set run_at = now() where state = 'queued';
+    update core.job set run_at = now()
+     where state = 'queued' and subject_id = pg_temp.id('lost');
     return (select j.state from core.job j
              where j.subject_id = pg_temp.id('lost'));
 end
