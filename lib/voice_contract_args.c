@@ -32,8 +32,8 @@ static void args_merge(args_t *a, json_t *body);
 static int is_reserved(const voice_operation_t *operation, const char *name);
 static int has_suffix(const char *name, const char *stem,
     const char *suffix);
-static void parameter_path(char out[CONTRACT_PLACE_MAX], contract_in_e in,
-    const char *name);
+static void parameter_path(char out[CONTRACT_PLACE_MAX],
+    const voice_parameter_t *parameter);
 
 
 static const char *const  args_places[CONTRACT_IN_COUNT] = {
@@ -104,7 +104,7 @@ args_captures(args_t *a, const voice_match_t *match)
             continue;
         }
 
-        parameter_path(path, CONTRACT_IN_PATH, parameter->name);
+        parameter_path(path, parameter);
         voice_problem_add(a->problems, path, "%s", reason);
     }
 }
@@ -139,7 +139,7 @@ args_query_pair(args_t *a, voice_span_t name, voice_span_t value)
     }
 
     buf[text.len] = '\0';
-    parameter_path(path, CONTRACT_IN_QUERY, buf);
+    contract_place(path, args_places[CONTRACT_IN_QUERY], buf);
 
     for (i = 0; i < a->operation->nparameters; i++) {
         if (a->operation->parameters[i].in == CONTRACT_IN_QUERY
@@ -214,7 +214,7 @@ args_absent(args_t *a)
                      json_deep_copy(parameter->fallback));
 
         } else if (parameter->required) {
-            parameter_path(path, parameter->in, parameter->name);
+            parameter_path(path, parameter);
             voice_problem_add(a->problems, path, "is required");
         }
     }
@@ -229,9 +229,7 @@ args_set(args_t *a, unsigned i, voice_span_t text)
     voice_parameter_t  *parameter;
 
     parameter = &a->operation->parameters[i];
-    parameter_path(path, parameter->in,
-                   parameter->in == CONTRACT_IN_HEADER ? parameter->argument
-                                                       : parameter->name);
+    parameter_path(path, parameter);
     value = args_value(parameter, text);
 
     if (value == NULL) {
@@ -403,9 +401,12 @@ has_suffix(const char *name, const char *stem, const char *suffix)
 }
 
 
+/* A header's is that of its argument. */
 static void
-parameter_path(char out[CONTRACT_PLACE_MAX], contract_in_e in,
-    const char *name)
+parameter_path(char out[CONTRACT_PLACE_MAX],
+    const voice_parameter_t *parameter)
 {
-    contract_place(out, args_places[in], name);
+    contract_place(out, args_places[parameter->in],
+                   parameter->in == CONTRACT_IN_HEADER ? parameter->argument
+                                                       : parameter->name);
 }

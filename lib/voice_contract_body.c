@@ -136,14 +136,15 @@ static voice_rc_t
 content_compile(voice_contract_t *contract, const json_t *content,
     const char *place)
 {
-    char                   below[CONTRACT_PLACE_MAX];
+    char                   list[CONTRACT_PLACE_MAX];
     char                   type[CONTRACT_PLACE_MAX];
+    char                   below[CONTRACT_PLACE_MAX];
     json_t                *media, *schema;
     voice_rc_t             rc;
     const char            *name;
     const voice_schema_t  *compiled;
 
-    contract_place(below, place, "content");
+    contract_place(list, place, "content");
 
     json_object_foreach((json_t *) content, name, media) {
         schema = json_object_get(media, "schema");
@@ -152,8 +153,9 @@ content_compile(voice_contract_t *contract, const json_t *content,
             continue;
         }
 
-        contract_place(type, below, name);
-        rc = schema_compile(contract, schema, type, &compiled);
+        contract_place(type, list, name);
+        contract_place(below, type, "schema");
+        rc = schema_compile(contract, schema, below, &compiled);
 
         if (rc != VOICE_OK) {
             return rc;

@@ -68,7 +68,8 @@ voice_jwt_keys_add_secret(voice_jwt_keys_t *keys, voice_jwt_alg_e alg,
     algorithm = &jwt_algorithms[alg];
 
     if (kid.len == 0 || kid.len > JWT_KID_MAX
-        || secret.len < algorithm->secret_min || jwt_key_find(keys, kid) != NULL)
+        || secret.len < algorithm->secret_min
+        || jwt_key_find(keys, kid) != NULL)
     {
         return VOICE_INVALID;
     }
