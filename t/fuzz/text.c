@@ -1,7 +1,7 @@
 
 /*
  * Fuzz target: all that is measured of a pair of texts, cut at the first
- * NUL, which are a pattern and an answer, too.
+ * NUL, which are a pattern and an answer, and two entity objects, too.
  */
 
 #include <stdlib.h>
@@ -116,6 +116,31 @@ check_patterns(const voice_wer_pair_t *pair)
 }
 
 
+/* An object is always what was expected of itself. */
+static void
+check_entities(const voice_wer_pair_t *pair)
+{
+    double           score;
+    json_t          *expected, *actual;
+    voice_policy_t   policy;
+
+    expected = json_loadb(pair->reference.ptr, pair->reference.len, 0, NULL);
+    actual = json_loadb(pair->hypothesis.ptr, pair->hypothesis.len, 0, NULL);
+
+    score = voice_score_entities(expected, actual, NULL,
+                                 VOICE_SCORE_TOLERANCE, NULL);
+    require(score >= 0 && score <= 1);
+    require(voice_score_entities(expected, expected, NULL, 0, NULL) >= 1);
+
+    if (voice_policy_read(&policy, actual) == VOICE_OK) {
+        require(policy.review <= policy.auto_pass);
+    }
+
+    json_decref(expected);
+    json_decref(actual);
+}
+
+
 static void
 check_language(voice_span_t tag)
 {
@@ -155,6 +180,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_alignment(&pair, VOICE_TEXT_RAW);
     check_similarity(&pair);
     check_patterns(&pair);
+    check_entities(&pair);
     check_language(pair.reference);
 
     if (voice_wer_report(&pair, &report) == VOICE_OK) {
