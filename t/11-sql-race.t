@@ -16,7 +16,7 @@ use Time::HiRes qw(time);
 use Voice::Sql;
 
 use constant WORKERS => 4;
-use constant CASES   => 100;
+use constant CASES   => 60;
 use constant GATE    => 10;      # jobs of a worker before the cancel
 
 Voice::Sql::start() or exit 0;

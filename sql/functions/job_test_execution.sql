@@ -35,8 +35,9 @@ $$;
 -- Stores what the call gave.
 create or replace function core.execution_store(p_id uuid, p_result jsonb)
 returns void
-language sql volatile set search_path = core, pg_temp
+language plpgsql volatile set search_path = core, pg_temp
 as $$
+begin
     update core.voice_test_execution e
        set response_text = p_result ->> 'response_text',
            written_response = p_result ->> 'written_response',
@@ -65,7 +66,8 @@ as $$
                = nullif(p_result -> 'conversation_state', 'null'),
            agent_provider = p_result #>> '{agent,provider}',
            agent = coalesce(p_result #>> '{agent,profile}', e.agent)
-     where e.tenant_id = core.tenant() and e.id = p_id
+     where e.tenant_id = core.tenant() and e.id = p_id;
+end
 $$;
 
 create or replace function work.finish_test_execution(

@@ -3,22 +3,30 @@
 -- Order of locks: job, run, execution.  Whoever changes an execution holds
 -- its run's row, so that counters, events and the end follow one another.
 
+-- plpgsql keeps the plan for a session's next call.
 create or replace function core.test_run_counts(p_run uuid)
 returns core.test_run_count
-language sql stable set search_path = core, pg_temp
+language plpgsql stable set search_path = core, pg_temp
 as $$
-    select count(*)::int,
-           (count(*) filter (where e.status = 'passed'))::int,
-           (count(*) filter (where e.status in ('failed', 'error')))::int,
-           (count(*) filter (where e.status = 'error'))::int,
-           (count(*) filter (where e.status = 'skipped'))::int,
-           (count(*) filter (where e.status = 'pending'
-                               and e.review_status is not null))::int,
-           (count(*) filter (where e.status = 'running'
-                               or (e.status = 'pending'
-                                   and e.review_status is null)))::int
+declare
+    n  core.test_run_count;
+begin
+    select count(*),
+           count(*) filter (where e.status = 'passed'),
+           count(*) filter (where e.status in ('failed', 'error')),
+           count(*) filter (where e.status = 'error'),
+           count(*) filter (where e.status = 'skipped'),
+           count(*) filter (where e.status = 'pending'
+                              and e.review_status is not null),
+           count(*) filter (where e.status = 'running'
+                              or (e.status = 'pending'
+                                  and e.review_status is null))
+      into n
       from core.voice_test_execution e
-     where e.tenant_id = core.tenant() and e.test_run_id = p_run
+     where e.tenant_id = core.tenant() and e.test_run_id = p_run;
+
+    return n;
+end
 $$;
 
 -- How much of a run is over, 0..100; a human's verdict is not waited for.

@@ -5,8 +5,9 @@
 create or replace function core.validation_result_add(
     e core.voice_test_execution, p_result jsonb)
 returns void
-language sql volatile set search_path = core, pg_temp
+language plpgsql volatile set search_path = core, pg_temp
 as $$
+begin
     insert into core.validation_result (tenant_id, test_run_id,
         execution_id, expected_outcome_id, language_code, review_status,
         confidence_score, intent_match_score, entity_match_score,
@@ -26,7 +27,8 @@ as $$
            nullif(r.alignment, 'null'), nullif(r.response_patterns, 'null'),
            coalesce(nullif(r.gates, 'null'), '[]'), r.heard_text,
            r.recogniser, coalesce(nullif(r.detail, 'null'), '{}')
-      from jsonb_populate_record(null::core.validation_result, p_result) r
+      from jsonb_populate_record(null::core.validation_result, p_result) r;
+end
 $$;
 
 create or replace function core.validation_result_json(
