@@ -30,6 +30,24 @@ begin
 end
 $$;
 
+-- What a tenant's settings may say beyond their schema.
+create or replace function core.require_settings(p_settings jsonb)
+returns void
+language plpgsql stable set search_path = core, pg_temp
+as $$
+declare
+    v_policy  jsonb := p_settings -> 'validation';
+begin
+    -- the defaults are those of the score (lib/voice_score.h)
+    if coalesce((v_policy ->> 'manual_review')::numeric, 0.40)
+       > coalesce((v_policy ->> 'auto_pass')::numeric, 0.75)
+    then
+        perform core.refuse('/body/settings/validation',
+                            'manual_review is above auto_pass');
+    end if;
+end
+$$;
+
 create or replace function api.list_tenants(ctx api.ctx, args jsonb)
 returns api.reply
 language plpgsql stable security definer set search_path = core, pg_temp
@@ -48,8 +66,8 @@ begin
        and (v_status is null or t.status = v_status)
        and (v_pattern is null or t.business_name ilike v_pattern);
 
-    select json_agg(core.tenant_json(r) order by r.place) into v_data
-      from (select t.*, row_number() over (order by
+    select json_agg(core.tenant_json(r.t) order by r.place) into v_data
+      from (select t, row_number() over (order by
                 case when v_sort = 'business_name' then t.business_name end,
                 case when v_sort = '-business_name'
                      then t.business_name end desc,
@@ -84,6 +102,7 @@ begin
             jsonb_strip_nulls(coalesce(args -> 'settings', '{}')))
     returning * into t;
 
+    perform core.require_settings(t.settings);
     perform core.use_tenant(t.id);
     insert into core.app_user (id, home_tenant_id, email, password_hash,
                                display_name)
@@ -156,6 +175,7 @@ begin
      where u.id = t.id
     returning * into t;
 
+    perform core.require_settings(t.settings);
     perform core.audit('tenant.updated', 'tenant', t.id,
         args - array['id', 'if_match']);
 
