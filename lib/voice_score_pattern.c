@@ -215,7 +215,7 @@ find_regex(const answer_t *answer, voice_span_t pattern)
                          PCRE2_UTF | PCRE2_UCP | PCRE2_CASELESS
                          | PCRE2_NEVER_BACKSLASH_C, &error, &offset, NULL);
     if (code == NULL) {
-        return BROKEN;
+        return error == PCRE2_ERROR_HEAP_FAILED ? NO_MEMORY : BROKEN;
     }
 
     found = match(code, answer->text);
