@@ -264,6 +264,10 @@ ngx_voice_body_copy(ngx_http_request_t *r, ngx_buf_t *b, u_char *to)
 
     size = ngx_buf_size(b);
 
+    if (size == 0) {
+        return NGX_OK;
+    }
+
     if (!b->in_file) {
         ngx_memcpy(to, b->pos, size);
         return NGX_OK;
