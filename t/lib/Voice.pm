@@ -35,7 +35,7 @@ my $json = JSON::PP->new->utf8->canonical->allow_nonref;
 
 # --- the stack ------------------------------------------------------------
 
-# Options: processes (nginx), workers (children of each queue).
+# Options: processes (nginx), workers (children of each queue; 0: no pool).
 sub start {
     my ($class, %opt) = @_;
 
@@ -46,14 +46,18 @@ sub start {
         build   => abs_path($build),
         options => ['--test', '--build', $build,
                     '--processes', $opt{processes} // 1,
-                    '--workers', $opt{workers} // 1,
+                    '--workers', $opt{workers} || 1,
                     $ENV{VOICE_SANITIZE} ? '--sanitize' : ()],
         http    => HTTP::Tiny->new(timeout => 60, keep_alive => 1),
         exchanges => [],
     }, $class;
 
-    my $output = $self->stack('start');
-    $? == 0 or BAIL_OUT("the stack does not start:\n$output");
+    my @services = defined $opt{workers} && $opt{workers} == 0
+        ? qw(postgres redis nginx) : ('');
+    for my $service (@services) {
+        my $output = $self->stack('start', $service || ());
+        $? == 0 or BAIL_OUT("the stack does not start:\n$output");
+    }
 
     $self->{stack} = $json->decode(slurp("$self->{dir}/stack.json"));
     $self->{base_url} = $self->{stack}{base_url};
@@ -247,7 +251,7 @@ sub call {
                                headers => \%headers, content => $content);
     push @{$self->{exchanges}}, { method => $operation->{method},
         path => $operation->{path}, operation => $name,
-        status => $reply->{status}, content => $reply->{content},
+        status => $reply->{status} + 0, content => $reply->{content},
         type => $reply->{headers}{'content-type'} // '' };
 
     return $reply;
@@ -343,6 +347,7 @@ sub finish {
     $self->stack('stop');
 
     $self->check_logs($arg{alerts});
+    $self->stack('clean');
 
     done_testing();
 }
@@ -376,8 +381,8 @@ sub check_idle {
         }
         my $metrics = $self->request('GET', '/metrics')->{content};
         # The scrape itself is one query.
-        return 0 if $metrics =~ /^voice_pg_in_flight\S* ([2-9]|\d\d)/m;
-        return $metrics =~ /^voice_pg_waiting\S* 0$/m;
+        return 0 if $metrics =~ /^voice_postgres_in_flight\S* ([2-9]|\d\d)/m;
+        return $metrics =~ /^voice_postgres_waiting\S* 0$/m;
     }, 30);
 
     ok($idle, 'pools are idle and no stream entry is pending');
@@ -408,7 +413,7 @@ sub DESTROY {
     my ($self) = @_;
 
     local ($?, $@, $!);
-    $self->stack('stop') if $$ == $self->{pid} && $self->{stack};
+    $self->stack($ENV{VOICE_KEEP} ? 'stop' : 'clean') if $$ == $self->{pid};
 }
 
 

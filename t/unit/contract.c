@@ -161,134 +161,136 @@ errors(void)
 }
 
 
-/* Each row breaks one thing in one operation. */
+/* Operations with one hole each, "get" of the path. */
+static const struct {
+    const char  *path;
+    const char  *json;
+    const char  *place;
+    const char  *reason;
+} hole_rows[] = {
+    { "/x", "{\"x-role\":\"viewer\",\"x-limit\":\"read\"," REPLY "}", "",
+      "lacks \"operationId\"" },
+    { "/x", "{\"operationId\":\"X\",\"x-role\":\"viewer\","
+      "\"x-limit\":\"read\"," REPLY "}", "",
+      "\"operationId\" must be like ^[a-z][a-z0-9_]{0,62}$" },
+    { "/x", "{\"operationId\":\"x\",\"x-limit\":\"read\"," REPLY "}", "",
+      "lacks \"x-role\"" },
+    { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\"," REPLY "}",
+      "", "lacks \"x-limit\"" },
+    { "/x", "{\"operationId\":\"x\",\"x-role\":\"root\","
+      "\"x-limit\":\"read\"," REPLY "}", "/x-role",
+      "must be \"public\", a role or a list of roles" },
+    { "/x", "{\"operationId\":\"x\",\"x-role\":[\"viewer\",\"public\"],"
+      "\"x-limit\":\"read\"," REPLY "}", "/x-role",
+      "must be \"public\", a role or a list of roles" },
+    { "/x", "{\"operationId\":\"x\",\"x-role\":[],"
+      "\"x-limit\":\"read\"," REPLY "}", "/x-role",
+      "must be \"public\", a role or a list of roles" },
+    { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
+      "\"x-limit\":\"none\"," REPLY "}", "/x-limit",
+      "must name a class of \"x-limits\"" },
+    { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
+      "\"x-limit\":\"read\",\"x-shape\":\"round\"," REPLY "}",
+      "/x-shape", "is no shape we know" },
+    { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
+      "\"x-limit\":\"read\",\"x-max-body\":0," REPLY "}",
+      "/x-max-body", "must be an integer of 1 to 1073741824" },
+    { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
+      "\"x-limit\":\"read\",\"x-hash\":[\"password\"]," REPLY "}",
+      "/x-hash", "names what is no member of the body" },
+    { "/x/{id}", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
+      "\"x-limit\":\"read\",\"x-aliases\":[\"/y/{name}\"]," REPLY "}",
+      "/x-aliases", "must hold paths with the same captures" },
+    { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
+      "\"x-limit\":\"read\",\"operationid\":1," REPLY "}", "",
+      "has the unknown member \"operationid\"" },
+    { "/x", "{\"operationId\":\"get_root\",\"x-role\":\"viewer\","
+      "\"x-limit\":\"read\"," REPLY "}", "/operationId",
+      "\"get_root\" stands at /paths/~1/get in things.json, too" },
+    { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
+      "\"x-limit\":\"read\",\"tags\":[\"x\"]}", "",
+      "lacks \"responses\"" },
+    { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
+      "\"x-limit\":\"read\",\"tags\":[\"x\"],\"responses\":{}}",
+      "/responses", "must hold a reply" },
+    { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
+      "\"x-limit\":\"read\",\"tags\":[\"x\"],\"responses\":{\"200\":"
+      "{\"$ref\":\"#/components/responses/Nothing\"}}}",
+      "/responses/200", "\"$ref\" \"#/components/responses/Nothing\" "
+      "points to nothing" },
+    { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
+      "\"x-limit\":\"read\",\"tags\":[\"x\"],\"responses\":{\"200\":"
+      "{\"description\":\"\",\"content\":{\"application/json\":"
+      "{\"schema\":{\"typ\":1}}}}}}",
+      "/responses/200/content/application~1json/schema/typ",
+      "is not a keyword we know" },
+    { "/x/{id}", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
+      "\"x-limit\":\"read\"," REPLY "}", "",
+      "the capture \"id\" of the path is no parameter" },
+    { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
+      "\"x-limit\":\"read\",\"parameters\":["
+      "{\"$ref\":\"#/components/parameters/Id\"}]," REPLY "}", "",
+      "the path parameter \"id\" is no capture of the path" },
+    { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
+      "\"x-limit\":\"read\",\"parameters\":[{\"name\":\"c\","
+      "\"in\":\"cookie\",\"schema\":{\"type\":\"string\"}}]," REPLY "}",
+      "/parameters/0",
+      "\"in\" must be \"path\", \"query\" or \"header\"" },
+    { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
+      "\"x-limit\":\"read\",\"parameters\":[{\"name\":\"q\","
+      "\"in\":\"query\",\"schema\":{\"type\":\"object\"}}]," REPLY "}",
+      "/parameters/0/schema",
+      "must have one scalar type, or be a list of such" },
+    { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
+      "\"x-limit\":\"read\",\"parameters\":[{\"name\":\"q\","
+      "\"in\":\"query\",\"schema\":{\"type\":\"array\",\"items\":"
+      "{\"type\":\"string\"}}}]," REPLY "}", "/parameters/0",
+      "is a list: \"style\" must be \"form\", \"explode\" false" },
+    { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
+      "\"x-limit\":\"read\",\"parameters\":["
+      "{\"$ref\":\"#/components/parameters/Page\"},"
+      "{\"$ref\":\"#/components/parameters/Page\"}]," REPLY "}",
+      "/parameters/1", "\"page\" stands twice" },
+    { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
+      "\"x-limit\":\"read\",\"parameters\":[{\"name\":\"name\","
+      "\"in\":\"query\",\"schema\":{\"type\":\"string\"}}],"
+      "\"requestBody\":{\"$ref\":\"#/components/requestBodies/Thing\"},"
+      REPLY "}", "",
+      "the body has a member \"name\" as a parameter has" },
+    { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
+      "\"x-limit\":\"read\",\"requestBody\":{\"content\":{\"text/plain\":"
+      "{\"schema\":{\"type\":\"object\"}}}}," REPLY "}",
+      "/requestBody", "must have the content \"application/json\" with "
+      "a schema, and no other" },
+    { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
+      "\"x-limit\":\"read\",\"requestBody\":{\"content\":"
+      "{\"application/json\":{\"schema\":{\"type\":\"array\"}}}},"
+      REPLY "}", "/requestBody",
+      "must have a schema of the type \"object\"" },
+    { "/pairs/{x}/of/{y}", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
+      "\"x-limit\":\"read\",\"parameters\":[{\"name\":\"x\","
+      "\"in\":\"path\",\"required\":true,\"schema\":{\"type\":"
+      "\"string\"}},{\"name\":\"y\",\"in\":\"path\",\"required\":true,"
+      "\"schema\":{\"type\":\"string\"}}]," REPLY "}", "",
+      "the path \"/pairs/{x}/of/{y}\" cannot be told apart from "
+      "/pairs/{a}/of/{b}" },
+    { "/x{id}", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
+      "\"x-limit\":\"read\"," REPLY "}", "", "the path \"/x{id}\" has a "
+      "capture that is no whole segment" },
+    { "x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
+      "\"x-limit\":\"read\"," REPLY "}", "",
+      "the path \"x\" must begin with \"/\"" },
+};
+
+
 static void
 holes(void)
 {
     size_t  i;
 
-    static const struct {
-        const char  *path;
-        const char  *json;
-        const char  *place;
-        const char  *reason;
-    } rows[] = {
-        { "/x", "{\"x-role\":\"viewer\",\"x-limit\":\"read\"," REPLY "}", "",
-          "lacks \"operationId\"" },
-        { "/x", "{\"operationId\":\"X\",\"x-role\":\"viewer\","
-          "\"x-limit\":\"read\"," REPLY "}", "",
-          "\"operationId\" must be like ^[a-z][a-z0-9_]{0,62}$" },
-        { "/x", "{\"operationId\":\"x\",\"x-limit\":\"read\"," REPLY "}", "",
-          "lacks \"x-role\"" },
-        { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\"," REPLY "}",
-          "", "lacks \"x-limit\"" },
-        { "/x", "{\"operationId\":\"x\",\"x-role\":\"root\","
-          "\"x-limit\":\"read\"," REPLY "}", "/x-role",
-          "must be \"public\", a role or a list of roles" },
-        { "/x", "{\"operationId\":\"x\",\"x-role\":[\"viewer\",\"public\"],"
-          "\"x-limit\":\"read\"," REPLY "}", "/x-role",
-          "must be \"public\", a role or a list of roles" },
-        { "/x", "{\"operationId\":\"x\",\"x-role\":[],"
-          "\"x-limit\":\"read\"," REPLY "}", "/x-role",
-          "must be \"public\", a role or a list of roles" },
-        { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
-          "\"x-limit\":\"none\"," REPLY "}", "/x-limit",
-          "must name a class of \"x-limits\"" },
-        { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
-          "\"x-limit\":\"read\",\"x-shape\":\"round\"," REPLY "}",
-          "/x-shape", "is no shape we know" },
-        { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
-          "\"x-limit\":\"read\",\"x-max-body\":0," REPLY "}",
-          "/x-max-body", "must be an integer of 1 to 1073741824" },
-        { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
-          "\"x-limit\":\"read\",\"x-hash\":[\"password\"]," REPLY "}",
-          "/x-hash", "names what is no member of the body" },
-        { "/x/{id}", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
-          "\"x-limit\":\"read\",\"x-aliases\":[\"/y/{name}\"]," REPLY "}",
-          "/x-aliases", "must hold paths with the same captures" },
-        { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
-          "\"x-limit\":\"read\",\"operationid\":1," REPLY "}", "",
-          "has the unknown member \"operationid\"" },
-        { "/x", "{\"operationId\":\"get_root\",\"x-role\":\"viewer\","
-          "\"x-limit\":\"read\"," REPLY "}", "/operationId",
-          "\"get_root\" stands at /paths/~1/get in things.json, too" },
-        { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
-          "\"x-limit\":\"read\",\"tags\":[\"x\"]}", "",
-          "lacks \"responses\"" },
-        { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
-          "\"x-limit\":\"read\",\"tags\":[\"x\"],\"responses\":{}}",
-          "/responses", "must hold a reply" },
-        { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
-          "\"x-limit\":\"read\",\"tags\":[\"x\"],\"responses\":{\"200\":"
-          "{\"$ref\":\"#/components/responses/Nothing\"}}}",
-          "/responses/200", "\"$ref\" \"#/components/responses/Nothing\" "
-          "points to nothing" },
-        { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
-          "\"x-limit\":\"read\",\"tags\":[\"x\"],\"responses\":{\"200\":"
-          "{\"description\":\"\",\"content\":{\"application/json\":"
-          "{\"schema\":{\"typ\":1}}}}}}",
-          "/responses/200/content/application~1json/schema/typ",
-          "is not a keyword we know" },
-        { "/x/{id}", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
-          "\"x-limit\":\"read\"," REPLY "}", "",
-          "the capture \"id\" of the path is no parameter" },
-        { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
-          "\"x-limit\":\"read\",\"parameters\":["
-          "{\"$ref\":\"#/components/parameters/Id\"}]," REPLY "}", "",
-          "the path parameter \"id\" is no capture of the path" },
-        { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
-          "\"x-limit\":\"read\",\"parameters\":[{\"name\":\"c\","
-          "\"in\":\"cookie\",\"schema\":{\"type\":\"string\"}}]," REPLY "}",
-          "/parameters/0",
-          "\"in\" must be \"path\", \"query\" or \"header\"" },
-        { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
-          "\"x-limit\":\"read\",\"parameters\":[{\"name\":\"q\","
-          "\"in\":\"query\",\"schema\":{\"type\":\"object\"}}]," REPLY "}",
-          "/parameters/0/schema",
-          "must have one scalar type, or be a list of such" },
-        { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
-          "\"x-limit\":\"read\",\"parameters\":[{\"name\":\"q\","
-          "\"in\":\"query\",\"schema\":{\"type\":\"array\",\"items\":"
-          "{\"type\":\"string\"}}}]," REPLY "}", "/parameters/0",
-          "is a list: \"style\" must be \"form\", \"explode\" false" },
-        { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
-          "\"x-limit\":\"read\",\"parameters\":["
-          "{\"$ref\":\"#/components/parameters/Page\"},"
-          "{\"$ref\":\"#/components/parameters/Page\"}]," REPLY "}",
-          "/parameters/1", "\"page\" stands twice" },
-        { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
-          "\"x-limit\":\"read\",\"parameters\":[{\"name\":\"name\","
-          "\"in\":\"query\",\"schema\":{\"type\":\"string\"}}],"
-          "\"requestBody\":{\"$ref\":\"#/components/requestBodies/Thing\"},"
-          REPLY "}", "",
-          "the body has a member \"name\" as a parameter has" },
-        { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
-          "\"x-limit\":\"read\",\"requestBody\":{\"content\":{\"text/plain\":"
-          "{\"schema\":{\"type\":\"object\"}}}}," REPLY "}",
-          "/requestBody", "must have the content \"application/json\" with "
-          "a schema, and no other" },
-        { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
-          "\"x-limit\":\"read\",\"requestBody\":{\"content\":"
-          "{\"application/json\":{\"schema\":{\"type\":\"array\"}}}},"
-          REPLY "}", "/requestBody",
-          "must have a schema of the type \"object\"" },
-        { "/pairs/{x}/of/{y}", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
-          "\"x-limit\":\"read\",\"parameters\":[{\"name\":\"x\","
-          "\"in\":\"path\",\"required\":true,\"schema\":{\"type\":"
-          "\"string\"}},{\"name\":\"y\",\"in\":\"path\",\"required\":true,"
-          "\"schema\":{\"type\":\"string\"}}]," REPLY "}", "",
-          "the path \"/pairs/{x}/of/{y}\" cannot be told apart from "
-          "/pairs/{a}/of/{b}" },
-        { "/x{id}", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
-          "\"x-limit\":\"read\"," REPLY "}", "", "the path \"/x{id}\" has a "
-          "capture that is no whole segment" },
-        { "x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
-          "\"x-limit\":\"read\"," REPLY "}", "",
-          "the path \"x\" must begin with \"/\"" },
-    };
-
-    for (i = 0; i < VOICE_ARRAY_SIZE(rows); i++) {
-        hole(rows[i].path, rows[i].json, rows[i].place, rows[i].reason);
+    for (i = 0; i < VOICE_ARRAY_SIZE(hole_rows); i++) {
+        hole(hole_rows[i].path, hole_rows[i].json, hole_rows[i].place,
+             hole_rows[i].reason);
     }
 }
 
@@ -323,6 +325,49 @@ hole(const char *path, const char *json, const char *place,
 }
 
 
+/* Third files that are refused. */
+static const struct {
+    const char  *file;
+    const char  *path;
+    const char  *reason;
+} union_rows[] = {
+    { "{", "extra.json", "ends too early at line 1, column 1" },
+    { "[]", "extra.json", "must be an object" },
+    { "{\"paths\":{\"/\":{}}}", "things.json#/paths/~1",
+      "stands again in extra.json" },
+    { "{\"paths\":[]}", "contract#/paths",
+      "must be an object in extra.json" },
+    { "{\"components\":{\"schemas\":{\"Uuid\":{}}}}",
+      "root.json#/components/schemas/Uuid",
+      "stands again in extra.json" },
+    { "{\"components\":{\"schemas\":[]}}",
+      "contract#/components/schemas",
+      "must be an object in extra.json" },
+    { "{\"info\":{}}", "root.json#/info", "stands again in extra.json" },
+    { "{\"x-errors\":{\"NO\":{}}}", "root.json#/x-errors/NO",
+      "stands again in extra.json" },
+    { "{\"tags\":[{\"name\":\"things\"}]}", "contract#/tags",
+      "has the tag \"things\" twice, once in extra.json" },
+    { "{\"x-errors\":{\"A\":{\"status\":200}}}",
+      "extra.json#/x-errors/A", "must hold a \"status\" of 400 to 599" },
+    { "{\"x-errors\":{\"A\":{\"status\":404,\"message\":\"m\","
+      "\"sqlstate\":\"V1405\"}}}", "extra.json#/x-errors/A",
+      "must hold a \"sqlstate\" that ends with the status" },
+    { "{\"x-limits\":{\"x\":{\"rate\":0,\"burst\":1}}}",
+      "extra.json#/x-limits/x",
+      "must hold \"rate\" and \"burst\", integers of at least 1" },
+    { "{\"components\":{\"schemas\":{\"A\":{\"properties\":"
+      "{\"b\":{\"$ref\":\"#/components/schemas/C\"}}}}}}",
+      "extra.json#/components/schemas/A/properties/b",
+      "\"$ref\" \"#/components/schemas/C\" points to nothing" },
+    { "{\"components\":{\"schemas\":{\"A\":{\"nullable\":true}}}}",
+      "extra.json#/components/schemas/A/nullable",
+      "is not a keyword we know" },
+    { "{\"paths\":{\"/x\":{\"trace\":{}}}}", "extra.json#/paths/~1x",
+      "has the unknown member \"trace\"" },
+};
+
+
 static void
 unions(void)
 {
@@ -330,52 +375,12 @@ unions(void)
     voice_problem_t    problem;
     voice_contract_t  *broken;
 
-    static const struct {
-        const char  *file;
-        const char  *path;
-        const char  *reason;
-    } rows[] = {
-        { "{", "extra.json", "ends too early at line 1, column 1" },
-        { "[]", "extra.json", "must be an object" },
-        { "{\"paths\":{\"/\":{}}}", "things.json#/paths/~1",
-          "stands again in extra.json" },
-        { "{\"paths\":[]}", "contract#/paths",
-          "must be an object in extra.json" },
-        { "{\"components\":{\"schemas\":{\"Uuid\":{}}}}",
-          "root.json#/components/schemas/Uuid",
-          "stands again in extra.json" },
-        { "{\"components\":{\"schemas\":[]}}",
-          "contract#/components/schemas",
-          "must be an object in extra.json" },
-        { "{\"info\":{}}", "root.json#/info", "stands again in extra.json" },
-        { "{\"x-errors\":{\"NO\":{}}}", "root.json#/x-errors/NO",
-          "stands again in extra.json" },
-        { "{\"tags\":[{\"name\":\"things\"}]}", "contract#/tags",
-          "has the tag \"things\" twice, once in extra.json" },
-        { "{\"x-errors\":{\"A\":{\"status\":200}}}",
-          "extra.json#/x-errors/A", "must hold a \"status\" of 400 to 599" },
-        { "{\"x-errors\":{\"A\":{\"status\":404,\"message\":\"m\","
-          "\"sqlstate\":\"V1405\"}}}", "extra.json#/x-errors/A",
-          "must hold a \"sqlstate\" that ends with the status" },
-        { "{\"x-limits\":{\"x\":{\"rate\":0,\"burst\":1}}}",
-          "extra.json#/x-limits/x",
-          "must hold \"rate\" and \"burst\", integers of at least 1" },
-        { "{\"components\":{\"schemas\":{\"A\":{\"properties\":"
-          "{\"b\":{\"$ref\":\"#/components/schemas/C\"}}}}}}",
-          "extra.json#/components/schemas/A/properties/b",
-          "\"$ref\" \"#/components/schemas/C\" points to nothing" },
-        { "{\"components\":{\"schemas\":{\"A\":{\"nullable\":true}}}}",
-          "extra.json#/components/schemas/A/nullable",
-          "is not a keyword we know" },
-        { "{\"paths\":{\"/x\":{\"trace\":{}}}}", "extra.json#/paths/~1x",
-          "has the unknown member \"trace\"" },
-    };
-
-    for (i = 0; i < VOICE_ARRAY_SIZE(rows); i++) {
-        broken = create(rows[i].file, &problem);
-        ok(broken == NULL, "%s is refused", rows[i].file);
-        is(problem.path, rows[i].path, "the file and the place are named");
-        is(problem.reason, rows[i].reason, "and what is wrong");
+    for (i = 0; i < VOICE_ARRAY_SIZE(union_rows); i++) {
+        broken = create(union_rows[i].file, &problem);
+        ok(broken == NULL, "%s is refused", union_rows[i].file);
+        is(problem.path, union_rows[i].path,
+           "the file and the place are named");
+        is(problem.reason, union_rows[i].reason, "and what is wrong");
         voice_contract_destroy(broken);
     }
 

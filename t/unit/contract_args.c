@@ -97,6 +97,54 @@ arguments(void)
 }
 
 
+static const struct {
+    const char  *target;
+    const char  *query;
+    const char  *path;
+    const char  *reason;
+} wrong_rows[] = {
+    { "/api/v1/things", "page=x", "/query/page", "must be an integer" },
+    { "/api/v1/things", "page=", "/query/page", "must be an integer" },
+    { "/api/v1/things", "page=1.0", "/query/page",
+      "must be an integer" },
+    { "/api/v1/things", "page=01", "/query/page", "must be an integer" },
+    { "/api/v1/things", "page=+1", "/query/page", "must be an integer" },
+    { "/api/v1/things", "page=1%20", "/query/page",
+      "must be an integer" },
+    { "/api/v1/things", "page=99999999999999999999", "/query/page",
+      "must be an integer" },
+    { "/api/v1/things", "page=0", "/query/page", "must be at least 1" },
+    { "/api/v1/things", "page=1&page=2", "/query/page", "is sent twice" },
+    { "/api/v1/things", "ratio=NaN", "/query/ratio",
+      "must be a number" },
+    { "/api/v1/things", "deep=1", "/query/deep",
+      "must be true or false" },
+    { "/api/v1/things", "search=%FF", "/query/search", "must be UTF-8" },
+    { "/api/v1/things", "search=a%00", "/query/search", "has a NUL" },
+    { "/api/v1/things", "search=%4", "/query/search",
+      "has a broken percent-encoding" },
+    { "/api/v1/things", "search=%zz", "/query/search",
+      "has a broken percent-encoding" },
+    { "/api/v1/things", "search=123456789", "/query/search",
+      "must have at most 8 characters" },
+    { "/api/v1/things", "ids=1,,2", "/query/ids",
+      "each item must be an integer" },
+    { "/api/v1/things", "ids=1,2,3,4", "/query/ids",
+      "must have at most 3 items" },
+    { "/api/v1/things", "a%2Fb=1", "/query/a~1b",
+      "is not a known parameter" },
+    { "/api/v1/things", "%FF=1", "/query/?",
+      "is not a known parameter" },
+    { "/api/v1/things", "%=1", "/query",
+      "has a name that has a broken percent-encoding" },
+    { "/api/v1/things", "=1", "/query/", "is not a known parameter" },
+    { "/api/v1/things/7", "", "/path/id", "is not of the format uuid" },
+    { "/api/v1/things/%zz", "", "/path/id",
+      "has a broken percent-encoding" },
+    { "/pairs/a/of/b", "", "/path/b", "must be an integer" },
+};
+
+
 static void
 arguments_wrong(void)
 {
@@ -107,59 +155,13 @@ arguments_wrong(void)
         { "x-trace-id", "ABC" }, { NULL, NULL }
     };
 
-    static const struct {
-        const char  *target;
-        const char  *query;
-        const char  *path;
-        const char  *reason;
-    } rows[] = {
-        { "/api/v1/things", "page=x", "/query/page", "must be an integer" },
-        { "/api/v1/things", "page=", "/query/page", "must be an integer" },
-        { "/api/v1/things", "page=1.0", "/query/page",
-          "must be an integer" },
-        { "/api/v1/things", "page=01", "/query/page", "must be an integer" },
-        { "/api/v1/things", "page=+1", "/query/page", "must be an integer" },
-        { "/api/v1/things", "page=1%20", "/query/page",
-          "must be an integer" },
-        { "/api/v1/things", "page=99999999999999999999", "/query/page",
-          "must be an integer" },
-        { "/api/v1/things", "page=0", "/query/page", "must be at least 1" },
-        { "/api/v1/things", "page=1&page=2", "/query/page", "is sent twice" },
-        { "/api/v1/things", "ratio=NaN", "/query/ratio",
-          "must be a number" },
-        { "/api/v1/things", "deep=1", "/query/deep",
-          "must be true or false" },
-        { "/api/v1/things", "search=%FF", "/query/search", "must be UTF-8" },
-        { "/api/v1/things", "search=a%00", "/query/search", "has a NUL" },
-        { "/api/v1/things", "search=%4", "/query/search",
-          "has a broken percent-encoding" },
-        { "/api/v1/things", "search=%zz", "/query/search",
-          "has a broken percent-encoding" },
-        { "/api/v1/things", "search=123456789", "/query/search",
-          "must have at most 8 characters" },
-        { "/api/v1/things", "ids=1,,2", "/query/ids",
-          "each item must be an integer" },
-        { "/api/v1/things", "ids=1,2,3,4", "/query/ids",
-          "must have at most 3 items" },
-        { "/api/v1/things", "a%2Fb=1", "/query/a~1b",
-          "is not a known parameter" },
-        { "/api/v1/things", "%FF=1", "/query/?",
-          "is not a known parameter" },
-        { "/api/v1/things", "%=1", "/query",
-          "has a name that has a broken percent-encoding" },
-        { "/api/v1/things", "=1", "/query/", "is not a known parameter" },
-        { "/api/v1/things/7", "", "/path/id", "is not of the format uuid" },
-        { "/api/v1/things/%zz", "", "/path/id",
-          "has a broken percent-encoding" },
-        { "/pairs/a/of/b", "", "/path/b", "must be an integer" },
-    };
-
-    for (i = 0; i < VOICE_ARRAY_SIZE(rows); i++) {
-        ok(call(rows[i].target, rows[i].query, NULL, NULL, &problems) == NULL
-           && problems.count == 1, "%s?%s is refused", rows[i].target,
-           rows[i].query);
-        is(problems.items[0].path, rows[i].path, "its place is named");
-        is(problems.items[0].reason, rows[i].reason, "and what is wrong");
+    for (i = 0; i < VOICE_ARRAY_SIZE(wrong_rows); i++) {
+        ok(call(wrong_rows[i].target, wrong_rows[i].query, NULL, NULL,
+                &problems)
+           == NULL && problems.count == 1, "%s?%s is refused", wrong_rows[i].target,
+           wrong_rows[i].query);
+        is(problems.items[0].path, wrong_rows[i].path, "its place is named");
+        is(problems.items[0].reason, wrong_rows[i].reason, "and what is wrong");
     }
 
     ok(call("/api/v1/things", "", trace, NULL, &problems) == NULL,
