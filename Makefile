@@ -123,6 +123,7 @@ test-long: export VOICE_TEST_LONG = 1
 test-long: test
 
 prove:
+	@bin/template $(BUILD)
 	@VOICE_BUILD=$(BUILD) VOICE_SANITIZE=$(SANITIZE) \
 		$(PROVE) $(or $(T),$(UNITS) t)
 
