@@ -11,21 +11,22 @@
 --   voice_worker  may execute work.*
 
 do $$
-declare
-    v_name text;
 begin
-    foreach v_name in array array['voice_owner', 'voice_work',
-                                  'voice_lookup', 'voice_edge',
-                                  'voice_worker']
-    loop
-        if not exists (select from pg_roles where rolname = v_name) then
-            begin
-                execute format('create role %I nologin', v_name);
-            exception when duplicate_object or unique_violation then
-                null;          -- another database's migration was faster
-            end;
-        end if;
-    end loop;
+    if to_regrole('voice_owner') is null then
+        create role voice_owner;
+    end if;
+    if to_regrole('voice_work') is null then
+        create role voice_work;
+    end if;
+    if to_regrole('voice_lookup') is null then
+        create role voice_lookup;
+    end if;
+    if to_regrole('voice_edge') is null then
+        create role voice_edge;
+    end if;
+    if to_regrole('voice_worker') is null then
+        create role voice_worker;
+    end if;
 end
 $$;
 
