@@ -239,6 +239,10 @@ voice_audio_resample(const voice_audio_t *in, unsigned to, int16_t *out)
 
     count = voice_audio_resampled(in->count, in->rate, to);
 
+    if (count == 0) {
+        return VOICE_OK;
+    }
+
     if (in->rate == to) {
         memmove(out, in->samples, count * sizeof(int16_t));
         return VOICE_OK;

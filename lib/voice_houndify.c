@@ -392,6 +392,10 @@ split(voice_span_t header, voice_span_t *parts)
     n = 0;
     start = 0;
 
+    if (header.len == 0) {
+        return 0;
+    }
+
     for (i = 0; i <= header.len; i++) {
 
         if (i < header.len && header.ptr[i] != ';') {

@@ -112,6 +112,10 @@ voice_houndify_read_all(voice_houndify_answer_t *answer, voice_span_t body)
         return VOICE_LIMIT;
     }
 
+    if (body.len == 0) {
+        return VOICE_INVALID;
+    }
+
     /* one object alone may be spread over lines */
     rc = voice_houndify_read(answer, body, &kind);
     if (rc == VOICE_OK && kind == VOICE_HOUNDIFY_FINAL) {

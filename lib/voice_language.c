@@ -51,6 +51,10 @@ voice_language_canonical(voice_span_t tag, char out[VOICE_LANGUAGE_MAX + 1])
         return VOICE_LIMIT;
     }
 
+    if (tag.len == 0) {
+        return VOICE_INVALID;
+    }
+
     memset(&state, 0, sizeof(state_t));
     start = 0;
 

@@ -18,6 +18,7 @@ typedef struct {
 } cursor_t;
 
 
+static cursor_t cursor_of(voice_span_t text);
 static int next(cursor_t *cursor, ucs4_t *point);
 static int dropped(ucs4_t point, unsigned flags);
 static size_t squeeze(uint8_t *out, voice_span_t text, unsigned flags);
@@ -57,8 +58,7 @@ voice_text_decode(voice_span_t text, uint32_t **points, size_t *count)
         return VOICE_NOMEM;
     }
 
-    cursor.ptr = (const uint8_t *) text.ptr;
-    cursor.end = cursor.ptr + text.len;
+    cursor = cursor_of(text);
 
     while (next(&cursor, &point)) {
         out[(*count)++] = point;
@@ -128,8 +128,7 @@ voice_text_words(voice_span_t text, voice_words_t *words)
         return VOICE_NOMEM;
     }
 
-    cursor.ptr = (const uint8_t *) text.ptr;
-    cursor.end = cursor.ptr + text.len;
+    cursor = cursor_of(text);
     inside = 0;
 
     for (start = cursor.ptr; next(&cursor, &point); start = cursor.ptr) {
@@ -158,6 +157,19 @@ voice_words_release(voice_words_t *words)
 {
     free(words->items);
     memset(words, 0, sizeof(voice_words_t));
+}
+
+
+/* NULL is the empty text, but nothing may be added to it, not even 0. */
+static cursor_t
+cursor_of(voice_span_t text)
+{
+    cursor_t  cursor;
+
+    cursor.ptr = (const uint8_t *) (text.len == 0 ? "" : text.ptr);
+    cursor.end = cursor.ptr + text.len;
+
+    return cursor;
 }
 
 
@@ -200,8 +212,7 @@ squeeze(uint8_t *out, voice_span_t text, unsigned flags)
 
     n = 0;
     space = 0;
-    cursor.ptr = (const uint8_t *) text.ptr;
-    cursor.end = cursor.ptr + text.len;
+    cursor = cursor_of(text);
 
     for (start = cursor.ptr; next(&cursor, &point); start = cursor.ptr) {
 

@@ -155,6 +155,11 @@ test_verify(void)
        == VOICE_HOUNDIFY_WRONG, "another time breaks the signature");
 
     memset(&headers, 0, sizeof(headers));
+    headers.client_authentication = VOICE_SPAN("c;1600000000;x");
+    ok(voice_houndify_verify(&s_client, &headers, S_TIME, NULL)
+       == VOICE_HOUNDIFY_MALFORMED, "half of the headers are malformed");
+
+    memset(&headers, 0, sizeof(headers));
     ok(voice_houndify_verify(&s_client, &headers, S_TIME, NULL)
        == VOICE_HOUNDIFY_MISSING
        && voice_houndify_status(VOICE_HOUNDIFY_MISSING) == 401,
@@ -339,6 +344,10 @@ test_odd(void)
 
     ok(read_all("", &a) == VOICE_INVALID, "an empty body has no answer");
     voice_houndify_answer_release(&a);
+
+    memset(&a, 0, sizeof(a));
+    ok(voice_houndify_read_all(&a, voice_span(NULL, 0)) == VOICE_INVALID,
+       "no body has no answer");
 
     ok(read_all("Unauthorized", &a) == VOICE_INVALID,
        "a body that is no JSON is refused");

@@ -78,9 +78,13 @@ matches(const char *range, const char *tag)
 int
 main(void)
 {
+    char          out[VOICE_LANGUAGE_MAX + 1];
     voice_span_t  primary;
 
     test_canonical();
+
+    ok(voice_language_canonical(voice_span(NULL, 0), out) == VOICE_INVALID,
+       "nothing is no tag");
 
     ok(matches("es", "es-MX"), "es matches es-MX");
     ok(matches("ES-mx", "es-MX"), "the case does not matter");

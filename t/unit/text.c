@@ -117,6 +117,19 @@ test_normalise(void)
 
 
 static void
+test_nothing(void)
+{
+    char    *out;
+    size_t   len;
+
+    ok(voice_text_normalise(voice_span(NULL, 0), 0, &out, &len) == VOICE_OK
+       && len == 0, "nothing is normal");
+    is(out, "", "nothing is the empty text");
+    free(out);
+}
+
+
+static void
 test_words(void)
 {
     voice_words_t  words;
@@ -137,6 +150,10 @@ test_words(void)
        && words.count == 0, "a blank text has no words");
     voice_words_release(&words);
 
+    ok(voice_text_words(voice_span(NULL, 0), &words) == VOICE_OK
+       && words.count == 0, "nothing has no words");
+    voice_words_release(&words);
+
     ok(voice_text_words(VOICE_SPAN("a \xff"), &words) == VOICE_INVALID,
        "bad bytes have no words");
     voice_words_release(&words);
@@ -149,6 +166,7 @@ main(void)
     test_valid();
     test_decode();
     test_normalise();
+    test_nothing();
     test_words();
 
     return done_testing();
