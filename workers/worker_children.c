@@ -161,8 +161,16 @@ worker_children_reap(worker_children_t *children, worker_beat_t *beat)
 void
 worker_children_stop(worker_children_t *children, int64_t until_ms)
 {
+    unsigned  i;
+
     if (children->until_ms == 0 || until_ms < children->until_ms) {
         children->until_ms = until_ms;
+    }
+
+    for (i = 0; i < WORKER_CHILDREN_MAX; i++) {
+        if (children->entries[i].queue[0] != '\0') {
+            children->entries[i].wanted = 0;
+        }
     }
 }
 
@@ -373,23 +381,16 @@ entry_ended(worker_children_t *children, worker_entry_t *e, int status,
 
     worker_slot_clear(&children->slots[e - children->entries]);
 
-    if (e->leave_ms != 0 || e->why[0] != '\0'
-        || now - e->started_ms >= CHILDREN_STEADY_MS)
-    {
+    if (e->leave_ms != 0) {
         e->backoff_ms = 0;
 
-    } else {
-        e->backoff_ms = e->backoff_ms == 0 ? CHILDREN_BACKOFF_MIN
-                                           : e->backoff_ms * 2;
-        if (e->backoff_ms > CHILDREN_BACKOFF_MAX) {
-            e->backoff_ms = CHILDREN_BACKOFF_MAX;
-        }
-    }
-
-    if (children->until_ms != 0
-        && (e->leave_ms != 0 || e->queue[0] != '\0'))
+    } else if (e->backoff_ms == 0
+               || now - e->started_ms >= CHILDREN_STEADY_MS)
     {
-        e->wanted = 0;
+        e->backoff_ms = CHILDREN_BACKOFF_MIN;
+
+    } else if (e->backoff_ms < CHILDREN_BACKOFF_MAX) {
+        e->backoff_ms *= 2;
     }
 
     e->start_at = now + e->backoff_ms;

@@ -15,12 +15,14 @@
 #define CHILDREN_STOPPED_MS   10000    /* SIGSTOP without a job */
 #define CHILDREN_SILENT_MS    30000    /* idle, no sign of life */
 #define CHILDREN_LEAVE_MS     10000    /* one without a job, asked to end */
+#define CHILDREN_STOP_MS      1000     /* the same when the grace is over */
 
 
 static void entry_watch(worker_children_t *children, worker_entry_t *e,
     int64_t now);
 static void entry_watch_stop(worker_children_t *children, worker_entry_t *e,
     const worker_report_t *report, int64_t now);
+static int queues_run(const worker_children_t *children);
 static void entry_leave(worker_entry_t *e);
 static void roll(worker_children_t *children);
 
@@ -33,6 +35,12 @@ worker_children_watch(worker_children_t *children)
     worker_entry_t  *e;
 
     now = worker_now_ms();
+
+    if (children->until_ms != 0 && !queues_run(children)) {
+        for (i = 0; i < WORKER_CHILDREN_MAX; i++) {
+            children->entries[i].wanted = 0;
+        }
+    }
 
     for (i = 0; i < WORKER_CHILDREN_MAX; i++) {
         e = &children->entries[i];
@@ -47,9 +55,7 @@ worker_children_watch(worker_children_t *children)
         } else if (!e->wanted) {
             memset(e, 0, sizeof(worker_entry_t));
 
-        } else if (now >= e->start_at
-                   && (children->until_ms == 0 || e->queue[0] == '\0'))
-        {
+        } else if (now >= e->start_at) {
             worker_entry_start(children, e);
         }
     }
@@ -137,32 +143,45 @@ entry_watch(worker_children_t *children, worker_entry_t *e, int64_t now)
 }
 
 
-/* The graceful end of the pool. */
+/* The graceful end of the pool: a job may need the children of no queue. */
 static void
 entry_watch_stop(worker_children_t *children, worker_entry_t *e,
     const worker_report_t *report, int64_t now)
 {
-    unsigned  i;
-
-    if (children->until_ms == 0) {
+    if (children->until_ms == 0 || e->wanted) {
         return;
-    }
-
-    if (now >= children->until_ms) {
-        worker_entry_kill(e, report == NULL ? "the pool stops"
-                                     : "the pool stops, its time is over");
-        return;
-    }
-
-    for (i = 0; i < WORKER_CHILDREN_MAX && e->queue[0] == '\0'; i++) {
-        if (children->entries[i].pid != 0
-            && children->entries[i].queue[0] != '\0')
-        {
-            return;                    /* a job may need it */
-        }
     }
 
     entry_leave(e);
+
+    if (now < children->until_ms) {
+        return;
+    }
+
+    if (report != NULL) {
+        worker_entry_kill(e, "the pool stops, its time is over");
+
+    } else if (now - e->leave_ms >= CHILDREN_STOP_MS) {
+        worker_entry_kill(e, "the pool stops");
+    }
+}
+
+
+static int
+queues_run(const worker_children_t *children)
+{
+    unsigned               i;
+    const worker_entry_t  *e;
+
+    for (i = 0; i < WORKER_CHILDREN_MAX; i++) {
+        e = &children->entries[i];
+
+        if (e->pid != 0 && e->queue[0] != '\0') {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
