@@ -87,6 +87,7 @@ typedef struct {
     ngx_str_t                 issuer;
     time_t                    token_lifetime;
     time_t                    stream_window;
+    ngx_str_t                 stream_store;
 
     voice_contract_t         *contract;
     ngx_voice_operation_t    *operations;  /* by voice_operation_t.index */
@@ -132,7 +133,7 @@ typedef struct {
 
 /*
  * The life of a request.  A step that ends well leads to the next one; a
- * stream goes from ADMIT to VALIDATE and from CALL to GRANT.
+ * stream goes from ADMITTED to VALIDATE and comes back from RESUME.
  */
 typedef enum {
     NGX_VOICE_IDENTIFY = 0,                /* access phase: who is it */
@@ -146,6 +147,7 @@ typedef enum {
     NGX_VOICE_HASH,                        /* x-hash */
     NGX_VOICE_CALL,                        /* the SQL function */
     NGX_VOICE_ANSWER,                      /* reply or grant the stream */
+    NGX_VOICE_RESUME,                      /* where may the stream go on */
     NGX_VOICE_DONE
 } ngx_voice_state_e;
 
@@ -201,7 +203,6 @@ struct ngx_voice_ctx_s {
     unsigned                    body_ready:1;
     unsigned                    gap:1;         /* the id cannot be used */
     unsigned                    gap_due:1;     /* the event is to be sent */
-    unsigned                    resume_checked:1;
 };
 
 
@@ -335,8 +336,8 @@ void ngx_voice_figures_stop(ngx_voice_main_conf_t *mcf);
 ngx_int_t ngx_voice_grant(ngx_voice_ctx_t *ctx);
 /* Can the client take a stream of the location's kind? */
 ngx_int_t ngx_voice_stream_acceptable(ngx_voice_ctx_t *ctx);
-/* The id to resume from; empty: none, ctx->gap is set when one was given. */
-ngx_str_t ngx_voice_resume_id(ngx_voice_ctx_t *ctx);
+/* The step after: ctx->resume is the id to go on from, or ctx->gap is set. */
+ngx_int_t ngx_voice_resume_check(ngx_voice_ctx_t *ctx);
 /* Puts the filter that tells a gap in front of the others. */
 void ngx_voice_stream_filters(void);
 

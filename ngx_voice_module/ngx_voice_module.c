@@ -202,6 +202,22 @@ static ngx_command_t  ngx_voice_commands[] = {
       NULL },
 
     /*
+     * Syntax:  voice_stream_store namespace;
+     * Default: -
+     * Context: http
+     *
+     * nchan_redis_namespace of the streams, which must live in the Redis of
+     * voice_redis and without nchan_channel_group.  A stream resumes only where its last message is found
+     * there; without this directive every resume is a gap.
+     */
+    { ngx_string("voice_stream_store"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_voice_main_conf_t, stream_store),
+      NULL },
+
+    /*
      * Syntax:  voice_api on|off;
      * Default: voice_api off;
      * Context: location

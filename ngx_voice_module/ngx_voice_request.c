@@ -54,7 +54,8 @@ static const ngx_voice_step_pt  ngx_voice_steps[] = {
     ngx_voice_verify,                      /* NGX_VOICE_VERIFY */
     ngx_voice_hash,                        /* NGX_VOICE_HASH */
     ngx_voice_call,                        /* NGX_VOICE_CALL */
-    ngx_voice_answer                       /* NGX_VOICE_ANSWER */
+    ngx_voice_answer,                      /* NGX_VOICE_ANSWER */
+    ngx_voice_resume_check                 /* NGX_VOICE_RESUME */
 };
 
 

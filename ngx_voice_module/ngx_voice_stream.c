@@ -4,10 +4,15 @@
  * resume from that cannot hurt nchan, and the "gap" event for a client who
  * cannot resume.
  *
- * nchan 1.3 aborts the process when subscribers resume with an id that has
- * expired by time, so only ids of its own form and younger than
- * voice_stream_window pass.  A WebSocket gets no gap event: nchan writes its
- * frames itself; its clients compare the ids of the events and refetch.
+ * nchan 1.3 aborts the process when two subscribers resume with an id on a
+ * channel that holds no message: after all have expired, after Redis lost
+ * them, or with an id that never was.  So an id passes only in nchan's own
+ * form, younger than voice_stream_window, and if its message is there: we
+ * look for nchan's key.  Should a later nchan name its keys differently,
+ * every resume becomes a gap, which is safe.
+ *
+ * A WebSocket gets no gap event: nchan writes its frames itself; its clients
+ * compare the ids of the events and refetch.
  */
 
 #include "ngx_voice.h"
@@ -15,18 +20,30 @@
 
 
 #define NGX_VOICE_ID_MAX       256         /* bytes of an id */
-#define NGX_VOICE_TAGS_MAX     32          /* channels of one stream */
-#define NGX_VOICE_TAG_DIGITS   5
+#define NGX_VOICE_TIME_DIGITS  10
 #define NGX_VOICE_SKEW         5           /* seconds ahead of our clock */
+
+
+/* The message that an id names. */
+typedef struct {
+    time_t      time;
+    ngx_uint_t  tag;
+    ngx_str_t   channel;
+} ngx_voice_resume_t;
 
 
 static ngx_int_t ngx_voice_accept_eventsource(ngx_voice_ctx_t *ctx);
 static ngx_int_t ngx_voice_accept_websocket(ngx_voice_ctx_t *ctx);
 static ngx_str_t ngx_voice_resume_given(ngx_voice_ctx_t *ctx);
-static ngx_uint_t ngx_voice_resume_valid(ngx_voice_ctx_t *ctx,
-    const ngx_str_t *id);
-static ngx_uint_t ngx_voice_resume_tags(u_char *p, u_char *last);
-static ngx_uint_t ngx_voice_channel_count(const ngx_str_t *channel);
+static void ngx_voice_resume_checked(void *data, const redisReply *reply);
+static void ngx_voice_resume_gap(ngx_voice_ctx_t *ctx);
+static ngx_uint_t ngx_voice_resume_parse(ngx_voice_ctx_t *ctx,
+    const ngx_str_t *id, ngx_voice_resume_t *resume);
+static ngx_uint_t ngx_voice_resume_tags(ngx_voice_ctx_t *ctx, u_char *p,
+    u_char *last, ngx_voice_resume_t *resume);
+static ngx_uint_t ngx_voice_resume_tag(u_char **p, u_char *last,
+    ngx_int_t *tag);
+static void ngx_voice_channel_next(ngx_str_t *channels, ngx_str_t *channel);
 static ngx_uint_t ngx_voice_channel_valid(voice_span_t channel);
 static ngx_int_t ngx_voice_gap_header_filter(ngx_http_request_t *r);
 static ngx_int_t ngx_voice_gap_body_filter(ngx_http_request_t *r,
@@ -74,10 +91,7 @@ ngx_voice_grant(ngx_voice_ctx_t *ctx)
         return ngx_voice_fail(ctx, NGX_VOICE_INTERNAL_ERROR, NULL);
     }
 
-    /* before nchan's first byte, so that the gap event comes first */
-    (void) ngx_voice_resume_id(ctx);
-
-    ctx->next = NGX_VOICE_ADMITTED;
+    ctx->next = NGX_VOICE_RESUME;
 
     return NGX_OK;
 }
@@ -96,33 +110,48 @@ ngx_voice_stream_acceptable(ngx_voice_ctx_t *ctx)
 }
 
 
-ngx_str_t
-ngx_voice_resume_id(ngx_voice_ctx_t *ctx)
+ngx_int_t
+ngx_voice_resume_check(ngx_voice_ctx_t *ctx)
 {
-    ngx_str_t  id;
+    u_char                *key;
+    ngx_str_t              id, argv[2];
+    ngx_voice_resume_t     resume;
 
-    if (ctx->resume_checked) {
-        return ctx->resume;
-    }
-
-    ctx->resume_checked = 1;
-    ngx_str_null(&ctx->resume);
-
+    ctx->next = NGX_VOICE_ADMITTED;
     id = ngx_voice_resume_given(ctx);
 
     if (id.len == 0) {
-        return ctx->resume;
+        return NGX_OK;
     }
 
-    if (ngx_voice_resume_valid(ctx, &id)) {
-        ctx->resume = id;
-
-    } else {
-        ctx->gap = 1;
-        ngx_voice_count(ctx->conf, NGX_VOICE_COUNT_stream_gaps, 1);
+    if (!ngx_voice_resume_parse(ctx, &id, &resume)
+        || ctx->conf->stream_store.len == 0)
+    {
+        ngx_voice_resume_gap(ctx);
+        return NGX_OK;
     }
 
-    return ctx->resume;
+    key = ngx_pnalloc(ctx->request->pool, NGX_VOICE_ID_MAX
+                      + ctx->channel.len + ctx->conf->stream_store.len);
+    if (key == NULL) {
+        return ngx_voice_fail(ctx, NGX_VOICE_INTERNAL_ERROR, NULL);
+    }
+
+    ngx_str_set(&argv[0], "EXISTS");
+    argv[1].data = key;
+    argv[1].len = ngx_sprintf(key, "%V:{channel:/%V}:msg:%T:%ui",
+                              &ctx->conf->stream_store, &resume.channel,
+                              resume.time, resume.tag) - key;
+
+    ctx->resume = id;
+    ctx->command = ngx_voice_redis_send(ctx->conf->redis, 2, argv,
+                                        ngx_voice_resume_checked, ctx);
+    if (ctx->command == NULL) {
+        ngx_voice_resume_gap(ctx);
+        return NGX_OK;
+    }
+
+    return NGX_AGAIN;
 }
 
 
@@ -252,19 +281,47 @@ ngx_voice_resume_given(ngx_voice_ctx_t *ctx)
 }
 
 
+static void
+ngx_voice_resume_checked(void *data, const redisReply *reply)
+{
+    ngx_voice_ctx_t  *ctx = data;
+
+    ctx->command = NULL;
+
+    if (reply == NULL || reply->type != REDIS_REPLY_INTEGER
+        || reply->integer != 1)
+    {
+        ngx_voice_resume_gap(ctx);
+    }
+
+    ngx_voice_resume(ctx, NGX_VOICE_ADMITTED);
+}
+
+
+static void
+ngx_voice_resume_gap(ngx_voice_ctx_t *ctx)
+{
+    ngx_str_null(&ctx->resume);
+
+    ctx->gap = 1;
+    ngx_voice_count(ctx->conf, NGX_VOICE_COUNT_stream_gaps, 1);
+}
+
+
 /* "time:tag,tag,[tag]" with one tag a channel, younger than the window. */
 static ngx_uint_t
-ngx_voice_resume_valid(ngx_voice_ctx_t *ctx, const ngx_str_t *id)
+ngx_voice_resume_parse(ngx_voice_ctx_t *ctx, const ngx_str_t *id,
+    ngx_voice_resume_t *resume)
 {
     u_char     *colon, *last;
-    time_t      time, now;
+    time_t      now;
     ngx_int_t   n;
 
     last = id->data + id->len;
     colon = ngx_strlchr(id->data, last, ':');
 
-    if (id->len > NGX_VOICE_ID_MAX || colon == NULL
-        || colon - id->data > 10)
+    if (id->len >= NGX_VOICE_ID_MAX || colon == NULL
+        || colon - id->data > NGX_VOICE_TIME_DIGITS)
     {
         return 0;
     }
@@ -274,73 +331,104 @@ ngx_voice_resume_valid(ngx_voice_ctx_t *ctx, const ngx_str_t *id)
         return 0;
     }
 
-    time = n;
     now = ngx_time();
+    resume->time = n;
 
-    if (time <= now - ctx->conf->stream_window || time > now + NGX_VOICE_SKEW)
+    if (resume->time <= now - ctx->conf->stream_window
+        || resume->time > now + NGX_VOICE_SKEW)
     {
         return 0;
     }
 
-    return ngx_voice_resume_tags(colon + 1, last)
-           == ngx_voice_channel_count(&ctx->channel);
+    return ngx_voice_resume_tags(ctx, colon + 1, last, resume);
 }
 
 
-/* How many tags; 0: one is malformed.  At most one stands in brackets. */
+/*
+ * A tag is a number, or "-" for a channel without messages; the one of the
+ * message itself stands in brackets where there are several.
+ */
 static ngx_uint_t
-ngx_voice_resume_tags(u_char *p, u_char *last)
+ngx_voice_resume_tags(ngx_voice_ctx_t *ctx, u_char *p, u_char *last,
+    ngx_voice_resume_t *resume)
 {
-    ngx_uint_t  tags, active, digits, open;
+    ngx_int_t     tag;
+    ngx_uint_t    open, found;
+    ngx_str_t     channels, channel;
 
-    active = 0;
+    channels = ctx->channel;
+    found = 0;
 
-    for (tags = 1; tags <= NGX_VOICE_TAGS_MAX; tags++) {
+    for ( ;; ) {
+        ngx_voice_channel_next(&channels, &channel);
+
         open = p < last && *p == '[';
         p += open;
-        active += open;
 
-        for (digits = 0; p < last && *p >= '0' && *p <= '9'; digits++) {
-            p++;
-        }
-
-        if (digits == 0 && p < last && *p == '-') {
-            p++;
-            digits = 1;
-        }
-
-        if (digits == 0 || digits > NGX_VOICE_TAG_DIGITS || active > 1
+        if (!ngx_voice_resume_tag(&p, last, &tag)
             || (open && (p == last || *p++ != ']')))
         {
             return 0;
         }
 
-        if (p == last) {
-            return tags;
+        if (tag >= 0 && (open || !found)) {
+            resume->channel = channel;
+            resume->tag = tag;
+            found = 1;
+        }
+
+        if (p == last || channels.len == 0) {
+            return found && p == last && channels.len == 0;
         }
 
         if (*p++ != ',') {
             return 0;
         }
     }
-
-    return 0;
 }
 
 
 static ngx_uint_t
-ngx_voice_channel_count(const ngx_str_t *channel)
+ngx_voice_resume_tag(u_char **p, u_char *last, ngx_int_t *tag)
 {
-    size_t      i;
-    ngx_uint_t  count;
+    u_char  *start;
 
-    count = 1;
+    start = *p;
 
-    for (i = 0; i < channel->len; i++) {
-        count += channel->data[i] == ',';
+    if (start < last && *start == '-') {
+        *p = start + 1;
+        *tag = -1;
+        return 1;
     }
 
-    return count;
+    while (*p < last && **p >= '0' && **p <= '9') {
+        (*p)++;
+    }
+
+    /* 16 bits, signed, in nchan */
+    *tag = ngx_atoi(start, *p - start);
+
+    return *tag >= 0 && *tag <= 0x7fff;
+}
+
+
+/* Takes the first channel off a list that "," joins. */
+static void
+ngx_voice_channel_next(ngx_str_t *channels, ngx_str_t *channel)
+{
+    u_char  *p;
+
+    *channel = *channels;
+    p = ngx_strlchr(channels->data, channels->data + channels->len, ',');
+
+    if (p == NULL) {
+        channels->len = 0;
+        return;
+    }
+
+    channel->len = p - channels->data;
+    channels->len -= channel->len + 1;
+    channels->data = p + 1;
 }
 
 

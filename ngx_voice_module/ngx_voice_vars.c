@@ -209,22 +209,16 @@ static ngx_int_t
 ngx_voice_var_last_event_id(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    ngx_str_t         id;
     ngx_voice_ctx_t  *ctx;
 
     ctx = ngx_voice_ctx(r);
-    ngx_str_null(&id);
 
-    if (ctx != NULL) {
-        id = ngx_voice_resume_id(ctx);
-    }
-
-    if (id.len == 0) {
+    if (ctx == NULL || ctx->resume.len == 0) {
         v->not_found = 1;
         return NGX_OK;
     }
 
-    ngx_voice_var_set(v, &id);
+    ngx_voice_var_set(v, &ctx->resume);
 
     return NGX_OK;
 }
