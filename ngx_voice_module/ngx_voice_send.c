@@ -93,6 +93,10 @@ ngx_voice_send(ngx_voice_ctx_t *ctx, ngx_uint_t status,
     r->headers_out.content_length_n = size;
     ngx_voice_status_line(r);
 
+    /* If-Match was SQL's to judge, before the change; nginx would compare
+     * it with the version after it */
+    r->disable_not_modified = 1;
+
     if (type != NULL && r->headers_out.content_type.len == 0) {
         r->headers_out.content_type = *type;
         r->headers_out.content_type_len = type->len;
