@@ -144,6 +144,12 @@ begin
         perform core.execution_ended(e.id);
     end if;
 
+    -- a total without a tenant: counted last, by its first end
+    if p_status <> 'running' and e.completed_at is null then
+        perform core.count('test_executions',
+            case p_status when 'pending' then p_review else p_status end);
+    end if;
+
     return true;
 end
 $$;

@@ -195,5 +195,10 @@ select is(pg_temp.shows('lost', 'error_tests'), '1', 'by an error');
 select is(pg_temp.events('lost', 'test_run.failed'), 1::bigint,
     'its end is one event');
 
+select is((select string_agg(c.label || ' ' || c.n, ', ' order by c.label)
+             from (select k.label, sum(k.value) as n from core.counter k
+                    where k.name = 'test_executions' group by k.label) c),
+    'error 1, passed 1', 'results are counted for the metrics');
+
 select * from finish();
 rollback;
