@@ -1,0 +1,30 @@
+
+/*
+ * What the job kinds about speech share.
+ */
+
+#ifndef JOB_SPEECH_H
+#define JOB_SPEECH_H
+
+
+#include "provider.h"
+#include "speech_recogniser.h"
+#include "worker_object.h"
+
+
+/* The kinds; they stand in the table of worker_jobs.c. */
+void job_test_execution(const worker_settings_t *settings,
+    const worker_job_t *job, job_result_t *result);
+void job_validation(const worker_settings_t *settings,
+    const worker_job_t *job, job_result_t *result);
+
+/* How a job ends otherwise than well. */
+void job_end(job_result_t *result, job_outcome_e outcome, const char *error,
+    ...) __attribute__((format(printf, 3, 4)));
+
+/* The same after a provider's fault (RETRY, DEAD or UNSUPPORTED). */
+void job_fault(job_result_t *result, provider_e kind,
+    const provider_fault_t *fault);
+
+
+#endif /* JOB_SPEECH_H */
