@@ -17,7 +17,7 @@
 #define VOICE_SCORE_AUTO_PASS    0.75
 #define VOICE_SCORE_REVIEW       0.40
 #define VOICE_SCORE_WER_FAIL     0.5
-#define VOICE_SCORE_GATES_MAX    8
+#define VOICE_SCORE_GATES_MAX    16
 #define VOICE_SCORE_PATTERN_MAX  1024  /* bytes of one pattern */
 #define VOICE_SCORE_PATTERNS_MAX 256   /* patterns of one list */
 
