@@ -403,12 +403,12 @@ static voice_rc_t
 routes_add(voice_contract_t *contract, const contract_operation_t *operation,
     const char *template)
 {
-    voice_rc_t   rc;
-    const char  *reason, *other;
+    voice_rc_t           rc;
+    voice_route_fault_t  fault;
 
     rc = voice_routes_add(contract->routes, template,
                           operation->public.method, &operation->public,
-                          &reason, &other);
+                          &fault);
 
     if (rc == VOICE_NOMEM) {
         return contract_nomem(contract);
@@ -416,9 +416,9 @@ routes_add(voice_contract_t *contract, const contract_operation_t *operation,
 
     if (rc != VOICE_OK) {
         return contract_refuse(contract, operation->place,
-                               "the path \"%s\" %s%s%s", template, reason,
-                               other == NULL ? "" : " ",
-                               other == NULL ? "" : other);
+                               "the path \"%s\" %s%s%s", template,
+                               fault.reason, fault.other == NULL ? "" : " ",
+                               fault.other == NULL ? "" : fault.other);
     }
 
     return VOICE_OK;

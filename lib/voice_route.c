@@ -56,15 +56,14 @@ voice_routes_destroy(voice_routes_t *routes)
 
 voice_rc_t
 voice_routes_add(voice_routes_t *routes, const char *template,
-    unsigned method, const void *target, const char **reason,
-    const char **other)
+    unsigned method, const void *target, voice_route_fault_t *fault)
 {
     unsigned       ncaptures;
     voice_span_t   path, segment;
     route_node_t  *node;
 
-    *reason = "must begin with \"/\"";
-    *other = NULL;
+    fault->reason = "must begin with \"/\"";
+    fault->other = NULL;
 
     if (template[0] != '/' || method >= VOICE_ROUTE_METHODS) {
         return VOICE_INVALID;
@@ -75,14 +74,14 @@ voice_routes_add(voice_routes_t *routes, const char *template,
     path = voice_span_str(template);
 
     while (segment_next(&path, &segment)) {
-        *reason = segment_fault(segment);
+        fault->reason = segment_fault(segment);
         ncaptures += (unsigned) is_capture(segment);
 
         if (ncaptures > VOICE_ROUTE_CAPTURES) {
-            *reason = "has too many captures";
+            fault->reason = "has too many captures";
         }
 
-        if (*reason != NULL) {
+        if (fault->reason != NULL) {
             return VOICE_INVALID;
         }
 
@@ -107,8 +106,8 @@ voice_routes_add(voice_routes_t *routes, const char *template,
     if (node->route->targets[method] != NULL
         || strcmp(node->route->template, template) != 0)
     {
-        *reason = "cannot be told apart from";
-        *other = node->route->template;
+        fault->reason = "cannot be told apart from";
+        fault->other = node->route->template;
         return VOICE_INVALID;
     }
 

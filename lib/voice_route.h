@@ -25,18 +25,24 @@ typedef struct {
 } voice_route_t;
 
 
+/* Why a template was refused. */
+typedef struct {
+    const char  *reason;
+    const char  *other;                /* it clashes with that, or NULL */
+} voice_route_fault_t;
+
+
 /* NULL: out of memory. */
 voice_routes_t *voice_routes_create(void);
 void voice_routes_destroy(voice_routes_t *routes);
 
 /*
  * Adds a target, which the routes only borrow, like the template ("/a/{b}").
- * VOICE_INVALID: *reason says what is wrong, and *other which template it
- * clashes with or NULL.
+ * VOICE_INVALID: *fault says what is wrong.
  */
 voice_rc_t voice_routes_add(voice_routes_t *routes, const char *template,
-    unsigned method, const void *target, const char **reason,
-    const char **other) VOICE_MUST_CHECK;
+    unsigned method, const void *target, voice_route_fault_t *fault)
+    VOICE_MUST_CHECK;
 
 /* The route of a path, NULL if there is none; captures point into path. */
 const voice_route_t *voice_routes_find(const voice_routes_t *routes,

@@ -97,6 +97,7 @@ arguments(void)
 }
 
 
+/* Requests that are refused for one reason. */
 static const struct {
     const char  *target;
     const char  *query;
@@ -158,10 +159,11 @@ arguments_wrong(void)
     for (i = 0; i < VOICE_ARRAY_SIZE(wrong_rows); i++) {
         ok(call(wrong_rows[i].target, wrong_rows[i].query, NULL, NULL,
                 &problems)
-           == NULL && problems.count == 1, "%s?%s is refused", wrong_rows[i].target,
-           wrong_rows[i].query);
+           == NULL && problems.count == 1, "%s?%s is refused",
+           wrong_rows[i].target, wrong_rows[i].query);
         is(problems.items[0].path, wrong_rows[i].path, "its place is named");
-        is(problems.items[0].reason, wrong_rows[i].reason, "and what is wrong");
+        is(problems.items[0].reason, wrong_rows[i].reason,
+           "and what is wrong");
     }
 
     ok(call("/api/v1/things", "", trace, NULL, &problems) == NULL,
