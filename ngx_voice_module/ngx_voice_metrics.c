@@ -41,6 +41,8 @@ static void ngx_voice_metrics_database(ngx_voice_text_t *text,
     const json_t *data);
 static void ngx_voice_metrics_labels(ngx_voice_text_t *text,
     const char *name, const char *label, const json_t *values);
+static void ngx_voice_metrics_number(ngx_voice_text_t *text,
+    const json_t *value);
 static ngx_uint_t ngx_voice_metrics_name_valid(const char *name);
 static void ngx_voice_text_head(ngx_voice_text_t *text, const char *name,
     const char *type, const char *help);
@@ -370,7 +372,8 @@ ngx_voice_metrics_labels(ngx_voice_text_t *text, const char *name,
     const char  *key;
 
     if (json_is_number(values)) {
-        ngx_voice_text_add(text, "%s %.3f\n", name, json_number_value(values));
+        ngx_voice_text_add(text, "%s", name);
+        ngx_voice_metrics_number(text, values);
         return;
     }
 
@@ -382,10 +385,23 @@ ngx_voice_metrics_labels(ngx_voice_text_t *text, const char *name,
         shown.data = escaped;
         shown.len = p - escaped;
 
-        ngx_voice_text_add(text, "%s{%s=\"%V\"} %.3f\n", name,
-                           label == NULL ? "label" : label, &shown,
-                           json_number_value(value));
+        ngx_voice_text_add(text, "%s{%s=\"%V\"}", name,
+                           label == NULL ? "label" : label, &shown);
+        ngx_voice_metrics_number(text, value);
     }
+}
+
+
+/* The end of a line; what is no number counts as 0. */
+static void
+ngx_voice_metrics_number(ngx_voice_text_t *text, const json_t *value)
+{
+    if (json_is_integer(value)) {
+        ngx_voice_text_add(text, " %L\n", (int64_t) json_integer_value(value));
+        return;
+    }
+
+    ngx_voice_text_add(text, " %.3f\n", json_number_value(value));
 }
 
 

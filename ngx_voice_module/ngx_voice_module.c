@@ -207,8 +207,9 @@ static ngx_command_t  ngx_voice_commands[] = {
      * Context: http
      *
      * nchan_redis_namespace of the streams, which must live in the Redis of
-     * voice_redis and without nchan_channel_group.  A stream resumes only where its last message is found
-     * there; without this directive every resume is a gap.
+     * voice_redis and without nchan_channel_group.  A stream resumes only
+     * where its last message is found there; without this directive every
+     * resume is a gap.
      */
     { ngx_string("voice_stream_store"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,

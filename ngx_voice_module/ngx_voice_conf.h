@@ -1,0 +1,141 @@
+
+/*
+ * The edge's configuration, what reads it, and the process's clients that
+ * come from it.
+ */
+
+#ifndef NGX_VOICE_CONF_H
+#define NGX_VOICE_CONF_H
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "voice_code.h"
+#include "voice_contract.h"
+#include "voice_jwt.h"
+#include "ngx_voice_pg.h"
+#include "ngx_voice_redis.h"
+#include "ngx_voice_password.h"
+#include "ngx_voice_zone.h"
+
+
+/* Errors that the edge itself makes; their rows stand in "x-errors". */
+#define NGX_VOICE_ERRORS(ROW)                                                \
+    ROW(BAD_REQUEST)                                                         \
+    ROW(AUTH_INVALID_TOKEN)                                                  \
+    ROW(AUTH_INSUFFICIENT_PERMISSIONS)                                       \
+    ROW(RESOURCE_NOT_FOUND)                                                  \
+    ROW(METHOD_NOT_ALLOWED)                                                  \
+    ROW(NOT_ACCEPTABLE)                                                      \
+    ROW(CONFLICT)                                                            \
+    ROW(PAYLOAD_TOO_LARGE)                                                   \
+    ROW(UNSUPPORTED_MEDIA_TYPE)                                              \
+    ROW(VALIDATION_ERROR)                                                    \
+    ROW(RATE_LIMIT_EXCEEDED)                                                 \
+    ROW(INTERNAL_ERROR)                                                      \
+    ROW(SERVICE_UNAVAILABLE)                                                 \
+    ROW(TIMEOUT)
+
+typedef enum {
+#define NGX_VOICE_ROW(name)  NGX_VOICE_##name,
+    NGX_VOICE_ERRORS(NGX_VOICE_ROW)
+#undef NGX_VOICE_ROW
+    NGX_VOICE_ERROR_COUNT
+} ngx_voice_error_e;
+
+
+/* An operation of the contract with what the edge prepared for it. */
+typedef struct {
+    const voice_operation_t   *contract;
+    ngx_voice_pg_statement_t   statement;
+    ngx_voice_pg_statement_t   lookup;     /* x-verify; nparams 0: none */
+    ngx_voice_endpoint_t      *endpoint;   /* figures in shared memory */
+} ngx_voice_operation_t;
+
+
+/* Row of "x-errors" for an error that the edge makes. */
+typedef struct {
+    ngx_str_t    code;
+    ngx_uint_t   status;
+    ngx_str_t    message;
+} ngx_voice_error_row_t;
+
+
+typedef struct {
+    ngx_str_t                 directory;   /* voice_contract */
+    ngx_array_t              *functions;   /* ngx_str_t, sorted */
+    ngx_str_t                 functions_file;
+    ngx_str_t                 issuer;
+    time_t                    token_lifetime;
+    time_t                    stream_window;
+    ngx_str_t                 stream_store;
+
+    voice_contract_t         *contract;
+    ngx_voice_operation_t    *operations;  /* by voice_operation_t.index */
+    ngx_uint_t                noperations;
+    ngx_voice_error_row_t     errors[NGX_VOICE_ERROR_COUNT];
+    ngx_voice_pg_statement_t  authenticate_key;
+    voice_jwt_keys_t         *keys;
+    ngx_str_t                 signing_kid;
+    ngx_voice_pg_conf_t       pg_conf;     /* host.len 0: none */
+    ngx_voice_pg_conf_t       slow_conf;
+    ngx_voice_redis_conf_t    redis_conf;
+    ngx_voice_password_conf_t  password_conf;
+    ngx_shm_zone_t           *zone;
+    ngx_voice_shared_t       *shared;      /* in the zone */
+    ngx_voice_endpoint_t     *unrouted[NGX_VOICE_UNROUTED_MAX];
+    ngx_slab_pool_t          *slab;
+
+    /* of this process */
+    ngx_voice_pg_pool_t      *pg;
+    ngx_voice_pg_pool_t      *slow;
+    ngx_voice_redis_t        *redis;
+    ngx_voice_password_t     *hasher;
+    ngx_voice_process_t      *process;     /* its row in the zone */
+    ngx_uint_t               *seen;        /* what the zone's counters have */
+    ngx_event_t               figures;     /* timer: brings it up to date */
+} ngx_voice_main_conf_t;
+
+
+typedef enum {
+    NGX_VOICE_STREAM_OFF = 0,
+    NGX_VOICE_STREAM_EVENTSOURCE,
+    NGX_VOICE_STREAM_WEBSOCKET
+} ngx_voice_stream_e;
+
+
+typedef struct {
+    ngx_flag_t   api;                      /* voice_api */
+    ngx_uint_t   stream;                   /* ngx_voice_stream_e */
+    ngx_flag_t   error;                    /* voice_error */
+    ngx_str_t    docs;                     /* the page, not the path */
+} ngx_voice_loc_conf_t;
+
+
+/* ngx_voice_conf.c: handlers of directives with several values. */
+char *ngx_voice_conf_postgres(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_voice_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_voice_conf_jwt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_voice_conf_docs(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+/* Reads a whole file of at most max bytes into cf->pool, NUL after. */
+ngx_int_t ngx_voice_conf_read(ngx_conf_t *cf, const ngx_str_t *path,
+    size_t max, ngx_str_t *text);
+
+/* ngx_voice_api.c: loads the contract; both refuse with a logged reason. */
+char *ngx_voice_conf_contract(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_voice_conf_functions(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+ngx_int_t ngx_voice_api_init(ngx_conf_t *cf, ngx_voice_main_conf_t *mcf);
+/* Is it the health check that asks nobody?  It has no SQL function. */
+ngx_uint_t ngx_voice_is_liveness(const voice_operation_t *operation);
+
+/* ngx_voice_zone.c */
+char *ngx_voice_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+/* The default zone, where the directive is absent. */
+ngx_int_t ngx_voice_zone_add(ngx_conf_t *cf, ngx_voice_main_conf_t *mcf,
+    size_t size);
+
+
+#endif /* NGX_VOICE_CONF_H */
