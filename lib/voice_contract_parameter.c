@@ -24,6 +24,8 @@ static voice_rc_t name_read(reader_t *reader, const json_t *source,
     voice_parameter_t *parameter);
 static voice_rc_t schema_read(reader_t *reader, const json_t *source,
     voice_parameter_t *parameter);
+static voice_rc_t default_check(reader_t *reader,
+    const voice_parameter_t *parameter);
 static voice_rc_t list_style_check(reader_t *reader, const json_t *source,
     const voice_parameter_t *parameter);
 static voice_rc_t parameter_add(reader_t *reader,
@@ -284,6 +286,28 @@ schema_read(reader_t *reader, const json_t *source,
     if (parameter->type == NULL) {
         return contract_refuse(reader->contract, place, "must have one "
                                "scalar type, or be a list of such");
+    }
+
+    return default_check(reader, parameter);
+}
+
+
+/* A default reaches SQL without another check. */
+static voice_rc_t
+default_check(reader_t *reader, const voice_parameter_t *parameter)
+{
+    voice_problems_t  problems;
+
+    memset(&problems, 0, sizeof(problems));
+
+    if (parameter->fallback != NULL
+        && voice_schema_check(parameter->schema, parameter->fallback, "",
+                              &problems)
+           != VOICE_OK)
+    {
+        return contract_refuse(reader->contract, reader->place,
+                               "has a default that %s",
+                               problems.items[0].reason);
     }
 
     return VOICE_OK;

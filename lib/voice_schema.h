@@ -71,7 +71,7 @@ voice_rc_t voice_schema_defaults(const voice_schema_t *schema, json_t *value)
 
 /*
  * Adds one problem; path and reason are cut to fit, reason as printf.  What
- * is not UTF-8 in them becomes "?".
+ * is not UTF-8 in them or a control becomes "?".
  */
 void voice_problem_add(voice_problems_t *problems, const char *path,
     const char *reason, ...) __attribute__((format(printf, 3, 4)));

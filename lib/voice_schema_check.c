@@ -273,7 +273,7 @@ place_write(char *out, size_t size, const schema_place_t *place)
 
 /*
  * Texts are cut at a byte and paths hold what a client sent: what is not
- * UTF-8 would make the reply unprintable.
+ * UTF-8 would make the reply unprintable, a line feed the log.
  */
 static void
 text_clean(char *text)
@@ -282,7 +282,7 @@ text_clean(char *text)
     unsigned char  *p;
 
     for (p = (unsigned char *) text; *p != '\0'; p += n) {
-        n = utf8_length(p);
+        n = *p < ' ' || *p == 0x7f ? 0 : utf8_length(p);
 
         if (n == 0) {
             *p = '?';

@@ -7,13 +7,21 @@
 #include "voice_schema_private.h"
 
 
-/* Bounds of one match: an expression must not stall the event loop. */
-#define PATTERN_MATCH_LIMIT  100000    /* steps */
-#define PATTERN_DEPTH_LIMIT  1000
-#define PATTERN_HEAP_LIMIT   1024      /* KiB */
+/*
+ * Bounds, so that an expression cannot stall the event loop: a match gets
+ * few steps for each byte, which is enough for nearly all, then once more
+ * many; both are taken from the budget of the whole check.
+ */
+#define PATTERN_STEPS_BASE   200
+#define PATTERN_STEPS_BYTE   20        /* for each byte of the text */
+#define PATTERN_STEPS_MANY   100000
+#define PATTERN_STEPS_TOTAL  50000000  /* of one check */
+#define PATTERN_HEAP_LIMIT   4096      /* KiB, for backtracking */
 #define PATTERN_TEXT_MAX     65536     /* bytes of a string */
 
 
+static int pattern_match(const pcre2_code *code, voice_span_t text,
+    uint32_t steps);
 static pcre2_code *pattern_create(const char *pattern, int *error);
 
 
@@ -52,28 +60,22 @@ int
 schema_pattern_check(const schema_branch_t *branch, schema_check_t *check,
     voice_span_t text)
 {
-    int                   rc;
-    pcre2_match_data     *data;
-    pcre2_match_context  *bounds;
+    int       rc;
+    uint32_t  steps;
 
-    rc = PCRE2_ERROR_NOMEMORY;
-    data = pcre2_match_data_create(1, NULL);
-    bounds = pcre2_match_context_create(NULL);
+    rc = PCRE2_ERROR_MATCHLIMIT;
 
-    if (text.len > PATTERN_TEXT_MAX) {
-        rc = PCRE2_ERROR_MATCHLIMIT;
+    if (text.len <= PATTERN_TEXT_MAX && check->steps < PATTERN_STEPS_TOTAL) {
+        steps = PATTERN_STEPS_BASE
+                + (uint32_t) text.len * PATTERN_STEPS_BYTE;
+        check->steps += steps;
+        rc = pattern_match(branch->pattern, text, steps);
 
-    } else if (data != NULL && bounds != NULL) {
-        (void) pcre2_set_match_limit(bounds, PATTERN_MATCH_LIMIT);
-        (void) pcre2_set_depth_limit(bounds, PATTERN_DEPTH_LIMIT);
-        (void) pcre2_set_heap_limit(bounds, PATTERN_HEAP_LIMIT);
-
-        rc = pcre2_match(branch->pattern, (PCRE2_SPTR) text.ptr, text.len, 0,
-                         PCRE2_NO_UTF_CHECK, data, bounds);
+        if (rc == PCRE2_ERROR_MATCHLIMIT) {
+            check->steps += PATTERN_STEPS_MANY;
+            rc = pattern_match(branch->pattern, text, PATTERN_STEPS_MANY);
+        }
     }
-
-    pcre2_match_context_free(bounds);
-    pcre2_match_data_free(data);
 
     if (rc < 0 && rc != PCRE2_ERROR_NOMATCH) {
         check->broken = "has a text that takes too long to check";
@@ -82,6 +84,32 @@ schema_pattern_check(const schema_branch_t *branch, schema_check_t *check,
     /* 0 is a match whose groups did not fit into the data */
 
     return rc >= 0;
+}
+
+
+static int
+pattern_match(const pcre2_code *code, voice_span_t text, uint32_t steps)
+{
+    int                   rc;
+    pcre2_match_data     *data;
+    pcre2_match_context  *bounds;
+
+    rc = PCRE2_ERROR_NOMEMORY;
+    data = pcre2_match_data_create(1, NULL);
+    bounds = pcre2_match_context_create(NULL);
+
+    if (data != NULL && bounds != NULL) {
+        (void) pcre2_set_match_limit(bounds, steps);
+        (void) pcre2_set_heap_limit(bounds, PATTERN_HEAP_LIMIT);
+
+        rc = pcre2_match(code, (PCRE2_SPTR) text.ptr, text.len, 0,
+                         PCRE2_NO_UTF_CHECK, data, bounds);
+    }
+
+    pcre2_match_context_free(bounds);
+    pcre2_match_data_free(data);
+
+    return rc;
 }
 
 

@@ -99,6 +99,7 @@ struct schema_check_s {
     const char        *base;
     unsigned           depth;
     size_t             work;
+    size_t             steps;          /* that patterns may have taken */
     const char        *broken;         /* why the answer is unknown */
 };
 

@@ -247,6 +247,11 @@ static const struct {
       "{\"type\":\"string\"}}}]," REPLY "}", "/parameters/0",
       "is a list: \"style\" must be \"form\", \"explode\" false" },
     { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
+      "\"x-limit\":\"read\",\"parameters\":[{\"name\":\"q\","
+      "\"in\":\"query\",\"schema\":{\"type\":\"integer\",\"minimum\":1,"
+      "\"default\":0}}]," REPLY "}", "/parameters/0",
+      "has a default that must be at least 1" },
+    { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
       "\"x-limit\":\"read\",\"parameters\":["
       "{\"$ref\":\"#/components/parameters/Page\"},"
       "{\"$ref\":\"#/components/parameters/Page\"}]," REPLY "}",

@@ -13,6 +13,7 @@ static void refusals(void);
 static void paths(void);
 static void bounds(void);
 static void big_lists(void);
+static void slow_texts(void);
 static void deep_value(void);
 static void defaults(void);
 static void reasons(void);
@@ -30,6 +31,7 @@ main(void)
     paths();
     bounds();
     big_lists();
+    slow_texts();
     deep_value();
     defaults();
     reasons();
@@ -173,6 +175,12 @@ bounds(void)
        "below \"not\", too");
 
     p = schema;
+    memset(schema, 'a', sizeof(schema));
+    schema[0] = '"';
+    (void) snprintf(schema + 4000, 2, "\"");
+    ok(check_text("{\"pattern\":\"^(?:a|b)*$\"}", schema, &problems),
+       "a long text is no trouble for a good pattern");
+
     p += snprintf(p, 64, "{\"$ref\":\"#/$defs/0\",\"$defs\":{\"28\":true");
 
     for (i = 0; i < 28; i++) {
@@ -206,6 +214,28 @@ big_lists(void)
 
     ok(check_value("{\"items\":false}", value, &problems) == VOICE_INVALID
        && problems.count == 200000, "problems past the bound only count");
+
+    json_decref(value);
+}
+
+
+/* Each text alone is within the bounds, all together are not. */
+static void
+slow_texts(void)
+{
+    size_t             i;
+    json_t            *value;
+    voice_problems_t   problems;
+
+    value = json_array();
+
+    for (i = 0; i < 20000; i++) {
+        (void) json_array_append_new(value, json_string("aaaaaaaaaaaaaa!"));
+    }
+
+    ok(check_value("{\"items\":{\"pattern\":\"^(a+)+$\"}}", value, &problems)
+       == VOICE_INVALID
+       && problems.count < 20000, "slow patterns have one budget together");
 
     json_decref(value);
 }
@@ -282,9 +312,10 @@ reasons(void)
     path[254] = (char) 0xc3;
 
     voice_problem_add(&problems, path, "%s", path);
-    voice_problem_add(&problems, "/a\xff", "is %d", 7);
+    voice_problem_add(&problems, "/a\xff\nb", "is %d", 7);
 
-    is(problems.items[1].path, "/a?", "what is not UTF-8 is replaced");
+    is(problems.items[1].path, "/a??b", "what is not UTF-8 or a control is "
+       "replaced");
     is(problems.items[1].reason, "is 7", "a reason is formatted");
 
     for (i = 0; i < 30; i++) {
