@@ -1,7 +1,7 @@
 -- API keys: "vgk_<8>_<43>"; the secret is shown once, when it is made.
 
 create or replace function core.api_key_json(k core.api_key) returns json
-language sql stable set search_path = core, pg_temp
+language sql stable
 as $$
     select json_build_object(
         'id', k.id, 'name', k.name, 'prefix', k.prefix,

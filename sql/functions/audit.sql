@@ -3,7 +3,7 @@
 -- SHA-256 over the previous hash and every field of a row, as one JSON array
 -- so that no two rows read alike.
 create or replace function core.audit_hash(r core.audit_log) returns text
-language sql immutable set search_path = core, pg_temp
+language sql immutable
 as $$
     select encode(sha256(convert_to(jsonb_build_array(
         r.prev_hash, r.tenant_id, r.seq, r.actor_id, r.actor_kind, r.action,

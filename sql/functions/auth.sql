@@ -8,43 +8,54 @@ set local role voice_lookup;
 -- the edge compares with a dummy.
 create or replace function api.login_lookup(ctx api.ctx, args jsonb)
 returns api.reply
-language sql stable security definer set search_path = core, pg_temp
+language plpgsql stable security definer set search_path = core, pg_temp
 as $$
-    select core.reply(json_build_object('hash', u.password_hash,
-                                        'user_id', u.id))
-      from (select 1) one
-      left join core.app_user u on lower(u.email) = lower(args ->> 'email')
+begin
+    return core.reply((
+        select json_build_object('hash', u.password_hash, 'user_id', u.id)
+          from (select 1) one
+          left join core.app_user u
+            on lower(u.email) = lower(args ->> 'email')));
+end
 $$;
 
 -- The id of a person by email, whatever tenant he is in.
 create or replace function core.find_user(p_email text) returns uuid
-language sql stable security definer set search_path = core, pg_temp
+language plpgsql stable security definer set search_path = core, pg_temp
 as $$
-    select u.id from core.app_user u where lower(u.email) = lower(p_email)
+begin
+    return (select u.id from core.app_user u
+             where lower(u.email) = lower(p_email));
+end
 $$;
 
 -- The tenant that a user logs into: the asked one, else an active one, the
 -- last used first.
 create or replace function core.login_tenant(p_user uuid, p_tenant uuid)
 returns uuid
-language sql stable security definer set search_path = core, pg_temp
+language plpgsql stable security definer set search_path = core, pg_temp
 as $$
-    select m.tenant_id
-      from core.membership m
-      join core.tenant t on t.id = m.tenant_id
-     where m.user_id = p_user and m.is_active and t.status <> 'deleted'
-       and (p_tenant is null or m.tenant_id = p_tenant)
-     order by t.status = 'active' desc, m.last_login_at desc nulls last,
-              m.created_at, m.tenant_id
-     limit 1
+begin
+    return (
+        select m.tenant_id
+          from core.membership m
+          join core.tenant t on t.id = m.tenant_id
+         where m.user_id = p_user and m.is_active and t.status <> 'deleted'
+           and (p_tenant is null or m.tenant_id = p_tenant)
+         order by t.status = 'active' desc, m.last_login_at desc nulls last,
+                  m.created_at, m.tenant_id
+         limit 1);
+end
 $$;
 
 create or replace function core.find_refresh(
     p_hash text, out tenant_id uuid, out session_id uuid)
-language sql stable security definer set search_path = core, pg_temp
+language plpgsql stable security definer set search_path = core, pg_temp
 as $$
-    select t.tenant_id, t.session_id
-      from core.refresh_token t where t.hash = p_hash
+begin
+    select t.tenant_id, t.session_id into tenant_id, session_id
+      from core.refresh_token t where t.hash = p_hash;
+end
 $$;
 
 -- The edge's question before an identity is known: whose key is it?  hash is
@@ -77,7 +88,7 @@ set local role voice_owner;
 -- A secret with 256 random bits: two random UUIDs (122 bits each) and the
 -- server's clock through SHA-256, base64url without padding, 43 characters.
 create or replace function core.random_secret() returns text
-language sql volatile set search_path = core, pg_temp
+language sql volatile
 as $$
     select translate(encode(sha256(
         uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())
@@ -85,7 +96,7 @@ as $$
 $$;
 
 create or replace function core.sha256_hex(p_text text) returns text
-language sql immutable set search_path = core, pg_temp
+language sql immutable
 as $$ select encode(sha256(convert_to(p_text, 'UTF8')), 'hex') $$;
 
 -- A new refresh token of a session; only its hash is kept.
@@ -103,7 +114,7 @@ end
 $$;
 
 create or replace function core.session_info(s core.session) returns json
-language sql stable set search_path = core, pg_temp
+language sql stable
 as $$
     select json_build_object('session_id', s.id,
         'created_at', core.iso(s.created_at),
@@ -113,11 +124,14 @@ $$;
 
 -- What the client knows of a tenant it is logged into.
 create or replace function core.tenant_brief(p_tenant uuid) returns json
-language sql stable set search_path = core, pg_temp
+language plpgsql stable set search_path = core, pg_temp
 as $$
-    select json_build_object('id', t.id, 'business_name', t.business_name,
-                             'trade_type', t.trade_type)
-      from core.tenant t where t.id = p_tenant
+begin
+    return (
+        select json_build_object('id', t.id, 'business_name', t.business_name,
+                                 'trade_type', t.trade_type)
+          from core.tenant t where t.id = p_tenant);
+end
 $$;
 
 -- The reply of login and refresh: the four members, and the claims of the
@@ -125,8 +139,11 @@ $$;
 create or replace function core.reply_tokens(
     p_session core.session, p_refresh text)
 returns api.reply
-language sql stable set search_path = core, pg_temp
+language plpgsql stable set search_path = core, pg_temp
 as $$
+declare
+    v_reply  api.reply;
+begin
     select 200,
            json_build_object(
                'user', core.user_json(m, u),
@@ -140,21 +157,27 @@ as $$
                'tenant_id', m.tenant_id, 'role', m.role,
                'scopes', json_build_array('*'), 'sid', p_session.id),
            null::text[], null::json
+      into v_reply
       from core.membership m
       join core.app_user u on u.id = m.user_id
      where m.tenant_id = p_session.tenant_id
-       and m.user_id = p_session.user_id
+       and m.user_id = p_session.user_id;
+
+    return v_reply;
+end
 $$;
 
 -- Ends sessions of a user in the current tenant, all but one where given.
 create or replace function core.end_sessions(
     p_user uuid, p_reason text, p_but uuid default null)
 returns void
-language sql volatile set search_path = core, pg_temp
+language plpgsql volatile set search_path = core, pg_temp
 as $$
+begin
     update core.session s set ended_at = now(), end_reason = p_reason
      where s.tenant_id = core.tenant() and s.user_id = p_user
-       and s.ended_at is null and s.id is distinct from p_but
+       and s.ended_at is null and s.id is distinct from p_but;
+end
 $$;
 
 -- One more wrong password; the tenth locks the account for a while.
@@ -308,9 +331,10 @@ $$;
 
 -- Who am I: the user or the key, the tenant, the role.
 create or replace function core.identity_json(ctx api.ctx) returns jsonb
-language sql stable set search_path = core, pg_temp
+language plpgsql stable set search_path = core, pg_temp
 as $$
-    select jsonb_build_object(
+begin
+    return jsonb_build_object(
         'actor_kind', ctx.actor_kind,
         'user', (select core.user_json(m, u)
                    from core.membership m
@@ -322,38 +346,47 @@ as $$
                      where k.tenant_id = core.tenant()
                        and k.id = ctx.actor_id),
         'tenant', core.tenant_brief(core.tenant()),
-        'role', ctx.role)
+        'role', ctx.role);
+end
 $$;
 
 create or replace function api.me(ctx api.ctx, args jsonb)
 returns api.reply
-language sql stable security definer set search_path = core, pg_temp
-as $$ select core.reply(core.identity_json(ctx)::json) $$;
+language plpgsql stable security definer set search_path = core, pg_temp
+as $$
+begin
+    return core.reply(core.identity_json(ctx)::json);
+end
+$$;
 
 -- expires_at is the session's (or key's) end; the token's own stands in it.
 create or replace function api.validate_token(ctx api.ctx, args jsonb)
 returns api.reply
-language sql stable security definer set search_path = core, pg_temp
+language plpgsql stable security definer set search_path = core, pg_temp
 as $$
-    select core.reply((core.identity_json(ctx) || jsonb_build_object(
+begin
+    return core.reply((core.identity_json(ctx) || jsonb_build_object(
         'valid', true,
         'expires_at', core.iso(coalesce(
             (select s.expires_at from core.session s
               where s.tenant_id = core.tenant() and s.id = ctx.session_id),
             (select k.expires_at from core.api_key k
               where k.tenant_id = core.tenant()
-                and k.id = ctx.actor_id)))))::json)
+                and k.id = ctx.actor_id)))))::json);
+end
 $$;
 
 -- x-verify of change_password.
 create or replace function api.password_lookup(ctx api.ctx, args jsonb)
 returns api.reply
-language sql stable security definer set search_path = core, pg_temp
+language plpgsql stable security definer set search_path = core, pg_temp
 as $$
-    select core.reply(json_build_object('hash',
+begin
+    return core.reply(json_build_object('hash',
         (select u.password_hash from core.app_user u
           where u.id = core.actor()
-            and (u.locked_until is null or u.locked_until <= now()))))
+            and (u.locked_until is null or u.locked_until <= now()))));
+end
 $$;
 
 create or replace function api.change_password(ctx api.ctx, args jsonb)

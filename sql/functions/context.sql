@@ -1,37 +1,45 @@
 -- The context of a request or job, and what every resource needs: replies,
 -- pages, versions, times.
+--
+-- What reads a table or makes a reply is plpgsql, which keeps its plan for
+-- the session; a plain expression is SQL without settings of its own, so
+-- that PostgreSQL puts it in place of the call.
 
 -- Puts the rest of the transaction under a tenant.
 create or replace function core.use_tenant(
     p_tenant uuid, p_actor uuid, p_actor_kind text, p_role text,
     p_request text, p_address text default '')
 returns void
-language sql volatile set search_path = core, pg_temp
+language plpgsql volatile set search_path = core, pg_temp
 as $$
-    select set_config('voice.tenant', coalesce(p_tenant::text, ''), true),
-           set_config('voice.actor', coalesce(p_actor::text, ''), true),
-           set_config('voice.actor_kind', coalesce(p_actor_kind, ''), true),
-           set_config('voice.role', coalesce(p_role, ''), true),
-           set_config('voice.request', coalesce(p_request, ''), true),
-           set_config('voice.address', coalesce(p_address, ''), true)
+begin
+    perform set_config('voice.tenant', coalesce(p_tenant::text, ''), true),
+            set_config('voice.actor', coalesce(p_actor::text, ''), true),
+            set_config('voice.actor_kind', coalesce(p_actor_kind, ''), true),
+            set_config('voice.role', coalesce(p_role, ''), true),
+            set_config('voice.request', coalesce(p_request, ''), true),
+            set_config('voice.address', coalesce(p_address, ''), true);
+end
 $$;
 
 -- For triggers and jobs: the tenant alone, everything else as it is.
 create or replace function core.use_tenant(p_tenant uuid) returns void
-language sql volatile set search_path = core, pg_temp
+language plpgsql volatile set search_path = core, pg_temp
 as $$
-    select set_config('voice.tenant', coalesce(p_tenant::text, ''), true)
+begin
+    perform set_config('voice.tenant', coalesce(p_tenant::text, ''), true);
+end
 $$;
 
 create or replace function core.actor_kind() returns text
-language sql stable set search_path = core, pg_temp
+language sql stable
 as $$
     select coalesce(nullif(current_setting('voice.actor_kind', true), ''),
                     'system')
 $$;
 
 create or replace function core.request_id() returns text
-language sql stable set search_path = core, pg_temp
+language sql stable
 as $$ select coalesce(current_setting('voice.request', true), '') $$;
 
 -- Refuses what has no tenant, or a tenant that may not work now.
@@ -153,7 +161,7 @@ $$;
 -- Rank of a role for "nobody grants above his own": side and machine roles
 -- stand where their rights end.  Null for an unknown one.
 create or replace function core.rank(p_role text) returns int
-language sql immutable set search_path = core, pg_temp
+language sql immutable
 as $$
     select case p_role
         when 'platform_admin' then 60 when 'owner' then 50
@@ -179,10 +187,12 @@ create or replace function core.reply(
     p_data json, p_status int default 200, p_message text default null,
     p_wake text[] default null, p_headers json default null)
 returns api.reply
-language sql immutable set search_path = core, pg_temp
+language plpgsql immutable set search_path = core, pg_temp
 as $$
-    select p_status, p_data, p_message, null::json, null::json, p_wake,
-           p_headers
+begin
+    return (p_status, p_data, p_message, null, null, p_wake,
+            p_headers)::api.reply;
+end
 $$;
 
 -- 201 with Location and, for what has versions, ETag.
@@ -190,59 +200,72 @@ create or replace function core.reply_created(
     p_data json, p_location text, p_version int default null,
     p_wake text[] default null)
 returns api.reply
-language sql immutable set search_path = core, pg_temp
+language plpgsql immutable set search_path = core, pg_temp
 as $$
-    select 201, p_data, null::text, null::json, null::json, p_wake,
-           json_strip_nulls(json_build_object('Location', p_location,
-               'ETag', '"' || p_version || '"'))
+begin
+    return (201, p_data, null, null, null, p_wake,
+            json_strip_nulls(json_build_object('Location', p_location,
+                'ETag', '"' || p_version || '"')))::api.reply;
+end
 $$;
 
 -- 200 with ETag.
 create or replace function core.reply_version(p_data json, p_version int)
 returns api.reply
-language sql immutable set search_path = core, pg_temp
+language plpgsql immutable set search_path = core, pg_temp
 as $$
-    select core.reply(p_data,
-        p_headers => json_build_object('ETag', '"' || p_version || '"'))
+begin
+    return core.reply(p_data,
+        p_headers => json_build_object('ETag', '"' || p_version || '"'));
+end
 $$;
 
 -- 200 with a page of a list; data null stands for no rows.
 create or replace function core.reply_list(
     p_data json, p_args jsonb, p_total bigint)
 returns api.reply
-language sql immutable set search_path = core, pg_temp
+language plpgsql immutable set search_path = core, pg_temp
 as $$
-    select 200, coalesce(p_data, '[]'), null::text,
-           core.pagination(p_args, p_total), null::json, null::text[],
-           null::json
+begin
+    return (200, coalesce(p_data, '[]'), null,
+            core.pagination(p_args, p_total), null, null,
+            null)::api.reply;
+end
 $$;
 
 -- Which rows a list shows: arguments page (from 1) and page_size (1..100).
 create or replace function core.page(p_args jsonb) returns core.paging
-language sql immutable set search_path = core, pg_temp
+language plpgsql immutable set search_path = core, pg_temp
 as $$
-    select p.page, p.size, (p.page - 1) * p.size
-      from (select least(greatest(
-                       coalesce((p_args ->> 'page')::bigint, 1), 1),
-                       1000000)::int as page,
-                   least(greatest(
-                       coalesce((p_args ->> 'page_size')::bigint, 20), 1),
-                       100)::int as size) p
+declare
+    p  core.paging;
+begin
+    p.page := least(greatest(coalesce((p_args ->> 'page')::bigint, 1), 1),
+                    1000000);
+    p.page_size := least(greatest(
+        coalesce((p_args ->> 'page_size')::bigint, 20), 1), 100);
+    p.skip := (p.page - 1) * p.page_size;
+
+    return p;
+end
 $$;
 
 create or replace function core.pagination(p_args jsonb, p_total bigint)
 returns json
-language sql immutable set search_path = core, pg_temp
+language plpgsql immutable set search_path = core, pg_temp
 as $$
-    select json_build_object(
+declare
+    p  core.paging := core.page(p_args);
+begin
+    return json_build_object(
         'page', p.page, 'page_size', p.page_size, 'total_items', p_total,
-        'total_pages', (p_total + p.page_size - 1) / p.page_size)
-      from core.page(p_args) p
+        'total_pages', (p_total + p.page_size - 1) / p.page_size);
+end
 $$;
 
 -- Pattern for ilike that finds the text anywhere; null finds all.
 create or replace function core.pattern(p_search text) returns text
-language sql immutable set search_path = core, pg_temp
+language sql immutable
 as $$
     select '%' || replace(replace(replace(p_search, '\', '\\'), '%', '\%'),
                           '_', '\_') || '%'
@@ -269,10 +292,12 @@ $$;
 create or replace function core.count(
     p_name text, p_label text, p_value bigint default 1)
 returns void
-language sql volatile set search_path = core, pg_temp
+language plpgsql volatile set search_path = core, pg_temp
 as $$
+begin
     insert into core.counter (name, label, slot, value)
     values (p_name, p_label, pg_backend_pid() % 16, p_value)
     on conflict (name, label, slot)
-        do update set value = counter.value + excluded.value
+        do update set value = counter.value + excluded.value;
+end
 $$;

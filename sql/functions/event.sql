@@ -19,7 +19,7 @@ $$;
 
 -- The body that subscribers and lists see; docs/design.md "Events".
 create or replace function core.event_json(e core.event) returns json
-language sql stable set search_path = core, pg_temp
+language sql stable
 as $$
     select json_build_object(
         'id', e.seq, 'event_type', e.type, 'schema_version', '1.0',
@@ -106,8 +106,9 @@ $$;
 
 -- Gives the next numbers of their tenants to the oldest events without one.
 create or replace function core.number_events(p_max int) returns void
-language sql volatile set search_path = core, pg_temp
+language plpgsql volatile set search_path = core, pg_temp
 as $$
+begin
     with fresh as (
         select e.position, e.tenant_id,
                row_number() over (partition by e.tenant_id
@@ -130,17 +131,20 @@ as $$
       join (select c.tenant_id, count(*) as total
               from fresh c group by c.tenant_id) t
         on t.tenant_id = f.tenant_id
-     where e.position = f.position
+     where e.position = f.position;
+end
 $$;
 
 create or replace function work.relay_done(p_tenants uuid[], p_seqs bigint[])
 returns void
-language sql volatile security definer set search_path = core, pg_temp
+language plpgsql volatile security definer set search_path = core, pg_temp
 as $$
+begin
     update core.event e set published_at = now()
       from unnest(p_tenants, p_seqs) d (tenant_id, seq)
      where e.tenant_id = d.tenant_id and e.seq = d.seq
-       and e.published_at is null
+       and e.published_at is null;
+end
 $$;
 
 set local role voice_owner;

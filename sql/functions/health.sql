@@ -5,14 +5,16 @@ set local role voice_work;
 -- The edge adds what it knows itself (redis).
 create or replace function api.ready(ctx api.ctx, args jsonb)
 returns api.reply
-language sql stable security definer set search_path = core, pg_temp
+language plpgsql stable security definer set search_path = core, pg_temp
 as $$
-    select core.reply(json_build_object(
+begin
+    return core.reply(json_build_object(
         'database', 'ok',
         'workers', case when exists (
             select from core.worker w
              where w.beat_at > now() - interval '15 seconds')
-            then 'ok' else 'degraded' end))
+            then 'ok' else 'degraded' end));
+end
 $$;
 
 -- queue_depth: waiting jobs of a queue; jobs_running; oldest_due_seconds:

@@ -104,11 +104,13 @@ $$;
 
 -- Ends a job that hold_job() gave.
 create or replace function core.end_job(p_job uuid) returns void
-language sql volatile security definer set search_path = core, pg_temp
+language plpgsql volatile security definer set search_path = core, pg_temp
 as $$
+begin
     update core.job j
        set state = 'done', ended_at = now(), lease_until = null, error = null
-     where j.id = p_job and j.state = 'running'
+     where j.id = p_job and j.state = 'running';
+end
 $$;
 
 set local role voice_owner;

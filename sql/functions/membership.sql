@@ -3,7 +3,7 @@
 create or replace function core.membership_json(
     m core.membership, u core.app_user)
 returns json
-language sql stable set search_path = core, pg_temp
+language sql stable
 as $$
     select json_build_object(
         'id', m.id, 'user_id', m.user_id, 'email', u.email,
@@ -63,18 +63,27 @@ $$;
 
 create or replace function core.membership_reply(p_user uuid)
 returns api.reply
-language sql stable set search_path = core, pg_temp
+language plpgsql stable set search_path = core, pg_temp
 as $$
-    select core.reply_version(core.membership_json(m, u), m.version)
+declare
+    v_data     json;
+    v_version  int;
+begin
+    select core.membership_json(m, u), m.version into v_data, v_version
       from core.membership m join core.app_user u on u.id = m.user_id
-     where m.tenant_id = core.tenant() and m.user_id = p_user
+     where m.tenant_id = core.tenant() and m.user_id = p_user;
+
+    return core.reply_version(v_data, v_version);
+end
 $$;
 
 create or replace function api.get_membership(ctx api.ctx, args jsonb)
 returns api.reply
-language sql stable security definer set search_path = core, pg_temp
+language plpgsql stable security definer set search_path = core, pg_temp
 as $$
-    select core.membership_reply(core.membership_user((args ->> 'id')::uuid))
+begin
+    return core.membership_reply(core.membership_user((args ->> 'id')::uuid));
+end
 $$;
 
 create or replace function api.create_membership(ctx api.ctx, args jsonb)

@@ -2,7 +2,7 @@
 
 create or replace function core.session_json(s core.session, ctx api.ctx)
 returns json
-language sql stable set search_path = core, pg_temp
+language sql stable
 as $$
     select json_build_object(
         'id', s.id, 'user_id', s.user_id, 'address', host(s.address),
@@ -17,7 +17,7 @@ $$;
 create or replace function core.session_visible(
     s core.session, ctx api.ctx)
 returns boolean
-language sql stable set search_path = core, pg_temp
+language sql stable
 as $$
     select s.user_id is not distinct from ctx.actor_id
         or ctx.role in ('platform_admin', 'owner', 'admin')

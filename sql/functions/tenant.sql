@@ -2,7 +2,7 @@
 -- (RLS).
 
 create or replace function core.tenant_json(t core.tenant) returns json
-language sql stable set search_path = core, pg_temp
+language sql stable
 as $$
     select json_build_object(
         'id', t.id, 'business_name', t.business_name,

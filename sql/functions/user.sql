@@ -3,7 +3,7 @@
 create or replace function core.user_json(
     m core.membership, u core.app_user)
 returns json
-language sql stable set search_path = core, pg_temp
+language sql stable
 as $$
     select json_build_object(
         'id', u.id, 'email', u.email, 'display_name', u.display_name,
@@ -186,8 +186,12 @@ $$;
 
 create or replace function api.get_user(ctx api.ctx, args jsonb)
 returns api.reply
-language sql stable security definer set search_path = core, pg_temp
-as $$ select core.user_reply((args ->> 'id')::uuid) $$;
+language plpgsql stable security definer set search_path = core, pg_temp
+as $$
+begin
+    return core.user_reply((args ->> 'id')::uuid);
+end
+$$;
 
 create or replace function api.create_user(ctx api.ctx, args jsonb)
 returns api.reply

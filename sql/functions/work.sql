@@ -92,14 +92,16 @@ $$;
 -- long as the job may take at all.
 create or replace function core.lease(p_worker text, p_hard int)
 returns interval
-language sql stable set search_path = core, pg_temp
+language plpgsql stable set search_path = core, pg_temp
 as $$
-    select least(make_interval(secs => p_hard + 15),
+begin
+    return least(make_interval(secs => p_hard + 15),
                  case when exists (
                      select from core.worker w
                       where w.name = p_worker
                         and w.beat_at > now() - interval '15 seconds')
-                 then interval '30 seconds' end)
+                 then interval '30 seconds' end);
+end
 $$;
 
 create or replace function work.claim(p_worker text, p_queue text, p_max int)
@@ -141,11 +143,13 @@ $$;
 -- Seconds to wait before the next attempt: exponential, a quarter of jitter.
 create or replace function core.backoff(p_kind core.job_kind, p_failed int)
 returns interval
-language sql volatile set search_path = core, pg_temp
+language plpgsql volatile set search_path = core, pg_temp
 as $$
-    select make_interval(secs => (0.75 + random() / 2)
+begin
+    return make_interval(secs => (0.75 + random() / 2)
         * least(p_kind.backoff_max,
-                p_kind.backoff_seconds * 2.0 ^ least(p_failed - 1, 20)))
+                p_kind.backoff_seconds * 2.0 ^ least(p_failed - 1, 20)));
+end
 $$;
 
 create or replace function work.fail(
@@ -342,8 +346,7 @@ begin
     delete from core.session s
      where (s.tenant_id, s.id) in (
                select p.tenant_id, p.id from core.session p
-                where coalesce(p.ended_at, p.expires_at)
-                      < now() - interval '30 days'
+                where p.expires_at < now() - interval '30 days'
                 limit 5000);
     get diagnostics v_some = row_count;
     v_total := v_total + v_some;
