@@ -42,6 +42,9 @@ worker_child_run(const worker_child_t *child)
         _exit(1);
     }
 
+    /* a signal of the terminal is the supervisor's, who knows the order */
+    setpgid(0, 0);
+
     child_signals();
     srandom((unsigned) (worker_wall_ms() ^ ((int64_t) getpid() << 16)));
     worker_log_process(child->settings->worker_name, child->name);

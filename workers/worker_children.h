@@ -12,9 +12,6 @@
 #include "worker_child.h"
 
 
-#define WORKER_CHILDREN_MAX  256
-
-
 typedef struct worker_children_s  worker_children_t;
 
 

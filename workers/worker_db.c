@@ -61,6 +61,7 @@ static worker_db_e db_execute(worker_db_t *db, const char *sql,
 static worker_db_e db_prepare(worker_db_t *db, const char *sql, char name[16],
     PGresult **result);
 static worker_db_e db_answer(worker_db_t *db, PGresult **result);
+static int db_stale(const char *sqlstate);
 static int db_wait(worker_db_t *db, short events, int64_t deadline);
 static void db_lost(worker_db_t *db, const char *reason);
 static void db_notice(void *data, const PGresult *result);
@@ -441,6 +442,10 @@ db_answer(worker_db_t *db, PGresult **result)
 
     one_line(db->problem, sizeof(db->problem), PQresultErrorMessage(*result));
 
+    if (db_stale(worker_db_sqlstate(*result))) {
+        worker_db_close(db);
+    }
+
     return WORKER_DB_ERROR;
 
 down:
@@ -449,6 +454,24 @@ down:
     *result = NULL;
 
     return WORKER_DB_DOWN;
+}
+
+
+/* Is what we prepared older than the schema?  Then all is prepared anew. */
+static int
+db_stale(const char *sqlstate)
+{
+    unsigned  i;
+
+    static const char *const  states[] = { "0A000", "26000", "42883" };
+
+    for (i = 0; i < VOICE_ARRAY_SIZE(states); i++) {
+        if (strcmp(sqlstate, states[i]) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

@@ -70,7 +70,7 @@ static const char *const  offer_names[] = {
 
 /* SQL errors that pass by themselves, by the start of their SQLSTATE. */
 static const char *const  passing_errors[] = {
-    "08", "40", "53", "55P03", "57", "58", NULL
+    "08", "0A000", "26000", "40", "53", "55P03", "57", "58", NULL
 };
 
 

@@ -169,7 +169,7 @@ keeper_due(keeper_t *k)
     const char  *queue, *count;
 
     /* what is marked as sent must have a chance to arrive */
-    if (worker_redis_down(k->redis)) {
+    if (!worker_redis_up(k->redis)) {
         return;
     }
 
@@ -228,7 +228,7 @@ keeper_streams(keeper_t *k)
             }
         }
 
-        if (before == row && !worker_redis_down(k->redis)) {
+        if (before == row) {
             worker_redis_stream(stream, sizeof(stream), queue);
             stream_tidy(k, stream);
         }

@@ -128,9 +128,20 @@ worker_redis_wait(worker_redis_t *redis, const char *const *words,
 
 
 int
-worker_redis_down(const worker_redis_t *redis)
+worker_redis_up(worker_redis_t *redis)
 {
-    return redis->context == NULL && worker_now_ms() < redis->retry_at;
+    redisReply  *reply;
+
+    const char *const  words[] = { "PING", NULL };
+
+    reply = worker_redis_run(redis, words);
+    if (reply == NULL) {
+        return 0;
+    }
+
+    freeReplyObject(reply);
+
+    return 1;
 }
 
 

@@ -35,8 +35,8 @@ redisReply *worker_redis_run(worker_redis_t *redis,
 redisReply *worker_redis_wait(worker_redis_t *redis,
     const char *const *words, int wait_ms) VOICE_MUST_CHECK;
 
-/* Is it known to be down, until the next attempt? */
-int worker_redis_down(const worker_redis_t *redis);
+/* Does it answer? */
+int worker_redis_up(worker_redis_t *redis);
 
 /* Adds n entries (at most 100) to the stream of a queue. */
 void worker_redis_wake(worker_redis_t *redis, const char *queue, int n);

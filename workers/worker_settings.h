@@ -15,6 +15,7 @@
 
 
 #define WORKER_QUEUES_MAX    16
+#define WORKER_CHILDREN_MAX  256       /* of all queues, and a few beside */
 #define WORKER_PROFILES_MAX  64        /* sections of all kinds together */
 #define WORKER_PROBLEM_MAX   512
 

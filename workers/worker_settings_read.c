@@ -271,6 +271,7 @@ section_defaults(worker_reader_t *reader)
 static voice_rc_t
 check_whole(worker_reader_t *reader)
 {
+    int                 children;
     unsigned            i;
     worker_settings_t  *settings;
 
@@ -299,8 +300,15 @@ check_whole(worker_reader_t *reader)
         }
     }
 
-    if (settings->nqueues == 0) {
-        return worker_set_wrong(reader, "no queue is configured");
+    children = 0;
+
+    for (i = 0; i < settings->nqueues; i++) {
+        children += settings->queues[i].children;
+    }
+
+    if (children == 0 || children > WORKER_CHILDREN_MAX - 16) {
+        return worker_set_wrong(reader, "all queues together must have 1 to "
+                                "%d children", WORKER_CHILDREN_MAX - 16);
     }
 
     return name_worker(reader);
