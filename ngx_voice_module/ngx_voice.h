@@ -172,8 +172,6 @@ ngx_int_t ngx_voice_fail_pg(ngx_voice_ctx_t *ctx, ngx_voice_pg_e outcome,
 /* An error that SQL committed: status >= 400 with {"code","message"}. */
 ngx_int_t ngx_voice_fail_reply(ngx_voice_ctx_t *ctx, ngx_uint_t status,
     const ngx_str_t *data);
-/* May the statement that failed so be sent again at once? */
-ngx_uint_t ngx_voice_error_retry(const PGresult *result);
 
 /* ngx_voice_after.c: wakes the queues of a reply ("{a,b}"). */
 void ngx_voice_after(ngx_voice_ctx_t *ctx, const ngx_str_t *wake);

@@ -95,6 +95,7 @@ typedef struct {
     ngx_voice_password_t     *hasher;
     ngx_voice_process_t      *process;     /* its row in the zone */
     ngx_uint_t               *seen;        /* what the zone's counters have */
+    ngx_uint_t                stopped;     /* the process exits */
     ngx_event_t               figures;     /* timer: brings it up to date */
 } ngx_voice_main_conf_t;
 

@@ -14,25 +14,24 @@
 static const struct {
     const char         *sqlstate;          /* a prefix */
     ngx_voice_error_e   error;
-    unsigned            retry:1;
 } ngx_voice_sql_errors[] = {
-    { "23505", NGX_VOICE_CONFLICT, 0 },             /* unique */
-    { "23503", NGX_VOICE_CONFLICT, 0 },             /* foreign key */
-    { "22P02", NGX_VOICE_VALIDATION_ERROR, 0 },     /* text of a type */
-    { "22003", NGX_VOICE_VALIDATION_ERROR, 0 },     /* number's range */
-    { "22007", NGX_VOICE_VALIDATION_ERROR, 0 },     /* form of a time */
-    { "22008", NGX_VOICE_VALIDATION_ERROR, 0 },     /* range of a time */
-    { "22P05", NGX_VOICE_VALIDATION_ERROR, 0 },     /* NUL in a text */
-    { "22021", NGX_VOICE_VALIDATION_ERROR, 0 },     /* encoding */
-    { "23502", NGX_VOICE_VALIDATION_ERROR, 0 },     /* not null */
-    { "23514", NGX_VOICE_VALIDATION_ERROR, 0 },     /* check */
-    { "42501", NGX_VOICE_AUTH_INSUFFICIENT_PERMISSIONS, 0 },
-    { "40001", NGX_VOICE_SERVICE_UNAVAILABLE, 1 },  /* serialization */
-    { "40P01", NGX_VOICE_SERVICE_UNAVAILABLE, 1 },  /* deadlock */
-    { "55P03", NGX_VOICE_SERVICE_UNAVAILABLE, 0 },  /* lock timeout */
-    { "57014", NGX_VOICE_TIMEOUT, 0 },              /* cancelled */
-    { "57P", NGX_VOICE_SERVICE_UNAVAILABLE, 0 },    /* shutting down */
-    { "53", NGX_VOICE_SERVICE_UNAVAILABLE, 0 }      /* out of resources */
+    { "23505", NGX_VOICE_CONFLICT },             /* unique */
+    { "23503", NGX_VOICE_CONFLICT },             /* foreign key */
+    { "22P02", NGX_VOICE_VALIDATION_ERROR },     /* text of a type */
+    { "22003", NGX_VOICE_VALIDATION_ERROR },     /* number's range */
+    { "22007", NGX_VOICE_VALIDATION_ERROR },     /* form of a time */
+    { "22008", NGX_VOICE_VALIDATION_ERROR },     /* range of a time */
+    { "22P05", NGX_VOICE_VALIDATION_ERROR },     /* NUL in a text */
+    { "22021", NGX_VOICE_VALIDATION_ERROR },     /* encoding */
+    { "23502", NGX_VOICE_VALIDATION_ERROR },     /* not null */
+    { "23514", NGX_VOICE_VALIDATION_ERROR },     /* check */
+    { "42501", NGX_VOICE_AUTH_INSUFFICIENT_PERMISSIONS },
+    { "40001", NGX_VOICE_SERVICE_UNAVAILABLE },  /* serialization */
+    { "40P01", NGX_VOICE_SERVICE_UNAVAILABLE },  /* deadlock */
+    { "55P03", NGX_VOICE_SERVICE_UNAVAILABLE },  /* lock timeout */
+    { "57014", NGX_VOICE_TIMEOUT },              /* cancelled */
+    { "57P", NGX_VOICE_SERVICE_UNAVAILABLE },    /* shutting down */
+    { "53", NGX_VOICE_SERVICE_UNAVAILABLE }      /* out of resources */
 };
 
 
@@ -214,24 +213,6 @@ ngx_voice_fail_reply(ngx_voice_ctx_t *ctx, ngx_uint_t status,
     json_decref(json);
 
     return NGX_ERROR;
-}
-
-
-ngx_uint_t
-ngx_voice_error_retry(const PGresult *result)
-{
-    ngx_uint_t   i;
-    const char  *sqlstate;
-
-    sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    if (sqlstate == NULL) {
-        return 0;
-    }
-
-    i = ngx_voice_sql_error(sqlstate);
-
-    return i < VOICE_ARRAY_SIZE(ngx_voice_sql_errors)
-           && ngx_voice_sql_errors[i].retry;
 }
 
 

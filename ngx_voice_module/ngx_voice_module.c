@@ -548,11 +548,14 @@ ngx_voice_exit_process(ngx_cycle_t *cycle)
     ngx_voice_main_conf_t  *mcf;
 
     mcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_voice_module);
-    if (mcf == NULL || mcf->process == NULL) {
+    if (mcf == NULL || mcf->hasher == NULL) {
         return;
     }
 
     ngx_voice_figures_stop(mcf);
+
+    /* what still waits is answered, and begins nothing new */
+    mcf->stopped = 1;
 
     ngx_voice_pg_destroy(mcf->pg);
     ngx_voice_pg_destroy(mcf->slow);

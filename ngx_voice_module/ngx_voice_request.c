@@ -31,7 +31,7 @@ static ngx_int_t ngx_voice_call(ngx_voice_ctx_t *ctx);
 static void ngx_voice_called(void *data, ngx_voice_pg_e outcome,
     PGresult **result);
 static ngx_uint_t ngx_voice_call_again(ngx_voice_ctx_t *ctx,
-    ngx_voice_pg_e outcome, const PGresult *result);
+    ngx_voice_pg_e outcome);
 
 
 static const ngx_voice_step_pt  ngx_voice_steps[] = {
@@ -144,6 +144,12 @@ ngx_voice_resume(ngx_voice_ctx_t *ctx, ngx_voice_state_e state)
 
     r = ctx->request;
     c = r->connection;
+
+    if (ctx->conf->stopped) {
+        (void) ngx_voice_fail(ctx, NGX_VOICE_SERVICE_UNAVAILABLE, NULL);
+        ngx_voice_refuse(ctx);
+        return;
+    }
 
     ctx->state = state;
 
@@ -448,7 +454,7 @@ ngx_voice_called(void *data, ngx_voice_pg_e outcome, PGresult **result)
         return;
     }
 
-    if (ngx_voice_call_again(ctx, outcome, *result)) {
+    if (ngx_voice_call_again(ctx, outcome)) {
         ngx_voice_resume(ctx, NGX_VOICE_CALL);
         return;
     }
@@ -458,18 +464,13 @@ ngx_voice_called(void *data, ngx_voice_pg_e outcome, PGresult **result)
 }
 
 
-/* A lost connection may have committed: only what changes nothing. */
+/*
+ * The pool itself repeats what was surely rolled back.  A lost connection may
+ * have committed: here only what changes nothing is sent again.
+ */
 static ngx_uint_t
-ngx_voice_call_again(ngx_voice_ctx_t *ctx, ngx_voice_pg_e outcome,
-    const PGresult *result)
+ngx_voice_call_again(ngx_voice_ctx_t *ctx, ngx_voice_pg_e outcome)
 {
-    if (ctx->attempts > 1) {
-        return 0;
-    }
-
-    if (outcome == NGX_VOICE_PG_DOWN) {
-        return ctx->operation->contract->method == VOICE_METHOD_GET;
-    }
-
-    return outcome == NGX_VOICE_PG_ERROR && ngx_voice_error_retry(result);
+    return outcome == NGX_VOICE_PG_DOWN && ctx->attempts == 1
+           && ctx->operation->contract->method == VOICE_METHOD_GET;
 }
