@@ -5,6 +5,7 @@
  * that one made is never used by the other.
  */
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -76,7 +77,7 @@ static const struct {
     { CURLE_WEIRD_SERVER_REPLY, WORKER_HTTP_BROKEN },
     { CURLE_HTTP2, WORKER_HTTP_BROKEN },
     { CURLE_HTTP2_STREAM, WORKER_HTTP_BROKEN },
-    { CURLE_UNSUPPORTED_PROTOCOL, WORKER_HTTP_REFUSED },
+    { CURLE_UNSUPPORTED_PROTOCOL, WORKER_HTTP_BROKEN },    /* no HTTP/1 */
     { CURLE_URL_MALFORMAT, WORKER_HTTP_REFUSED }
 };
 
@@ -487,7 +488,7 @@ on_header(char *buf, size_t size, size_t n, void *data)
         reply->first_byte_ms = worker_now_ms() - a->begin_ms;
     }
 
-    while (len > 0 && (buf[len - 1] == '\r' || buf[len - 1] == '\n')) {
+    while (len > 0 && isspace((unsigned char) buf[len - 1])) {
         len--;
     }
 

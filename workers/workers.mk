@@ -23,10 +23,19 @@ WORKER_LIBS = -lpq -lcurl -l:libhiredis.a -ljansson -lcrypto -lpcre2-8 \
 WORKER_SOURCES = $(wildcard workers/*.c) $(wildcard lib/*.c)
 WORKER_OBJECTS = $(patsubst %.c,$(BUILD)/pool/%.o,$(WORKER_SOURCES))
 
+# Programs that drive parts of the pool for its tests.
+WORKER_TOOLS = $(patsubst t/pool/%.c,$(BUILD)/pool-%,$(wildcard t/pool/*.c))
+WORKER_PARTS = $(filter-out %/worker_main.o,$(WORKER_OBJECTS))
+
+.SECONDARY:
 .PHONY: worker-all
-worker-all: $(BUILD)/voicegate-worker
+worker-all: $(BUILD)/voicegate-worker $(WORKER_TOOLS)
 
 $(BUILD)/voicegate-worker: $(WORKER_OBJECTS)
+	@echo "  LD $@"
+	@$(CC) $(WORKER_CFLAGS) -o $@ $^ $(WORKER_LIBS)
+
+$(BUILD)/pool-%: $(BUILD)/pool/t/pool/%.o $(WORKER_PARTS)
 	@echo "  LD $@"
 	@$(CC) $(WORKER_CFLAGS) -o $@ $^ $(WORKER_LIBS)
 
@@ -35,4 +44,5 @@ $(BUILD)/pool/%.o: %.c
 	@echo "  CC $<"
 	@$(CC) $(WORKER_CFLAGS) -c -o $@ $<
 
--include $(WORKER_OBJECTS:.o=.d)
+-include $(WORKER_OBJECTS:.o=.d) \
+	$(patsubst t/pool/%.c,$(BUILD)/pool/t/pool/%.d,$(wildcard t/pool/*.c))
