@@ -1,0 +1,144 @@
+/*
+ * The router: literals before captures, the way back, refusals.
+ */
+
+#include "tap.h"
+#include "voice_route.h"
+
+
+static void finding(void);
+static void refusals(void);
+static void names(void);
+static void add(voice_routes_t *routes, const char *template);
+
+
+int
+main(void)
+{
+    finding();
+    refusals();
+    names();
+
+    return done_testing();
+}
+
+
+static void
+finding(void)
+{
+    size_t                i;
+    voice_span_t          captures[VOICE_ROUTE_CAPTURES];
+    voice_routes_t       *routes;
+    const voice_route_t  *route;
+
+    static const struct {
+        const char  *path;
+        const char  *template;
+        const char  *capture;          /* the first one */
+    } rows[] = {
+        { "/a/b", "/a/b", NULL },
+        { "/a/c", "/a/{x}", "c" },
+        { "/a/b/c", "/a/b/c", NULL },
+        { "/a/b/d", "/a/{x}/d", "b" },
+        { "/a/b/e", "/{x}/b/{y}", "a" },
+        { "/z/b/e", "/{x}/b/{y}", "z" },
+        { "/a/x/e", NULL, NULL },
+        { "/a/%2F", "/a/{x}", "%2F" },
+        { "/a/", NULL, NULL },
+        { "/a", NULL, NULL },
+        { "/a/b/", NULL, NULL },
+        { "/A/b", NULL, NULL },
+        { "/", NULL, NULL },
+        { "", NULL, NULL },
+        { "//", NULL, NULL },
+    };
+
+    routes = voice_routes_create();
+    add(routes, "/a/b");
+    add(routes, "/a/{x}");
+    add(routes, "/a/b/c");
+    add(routes, "/a/{x}/d");
+    add(routes, "/{x}/b/{y}");
+
+    for (i = 0; i < VOICE_ARRAY_SIZE(rows); i++) {
+        route = voice_routes_find(routes, voice_span_str(rows[i].path),
+                                  captures);
+        is(route == NULL ? NULL : route->template, rows[i].template,
+           rows[i].template == NULL ? "the path has no route"
+                                    : "the path has its route");
+
+        if (rows[i].capture != NULL) {
+            ok(voice_span_eq(captures[0], voice_span_str(rows[i].capture)),
+               "\"%s\" is captured", rows[i].capture);
+        }
+    }
+
+    voice_routes_destroy(routes);
+}
+
+
+static void
+refusals(void)
+{
+    size_t                i;
+    voice_routes_t       *routes;
+    voice_route_fault_t   fault;
+
+    static const struct {
+        const char  *template;
+        const char  *reason;
+        const char  *other;
+    } rows[] = {
+        { "", "must begin with \"/\"", NULL },
+        { "a", "must begin with \"/\"", NULL },
+        { "/{a}b", "has a capture that is no whole segment", NULL },
+        { "/{}", "has a capture that is no whole segment", NULL },
+        { "/a?b", "has a character that a template must not have", NULL },
+        { "/a b", "has a character that a template must not have", NULL },
+        { "/{a}/{b}/{c}/{d}/{e}", "has too many captures", NULL },
+        { "/t/{b}", "cannot be told apart from", "/t/{a}" },
+        { "/t/{a}", "cannot be told apart from", "/t/{a}" },
+    };
+
+    routes = voice_routes_create();
+    add(routes, "/t/{a}");
+
+    for (i = 0; i < VOICE_ARRAY_SIZE(rows); i++) {
+        ok(voice_routes_add(routes, rows[i].template, 0, routes, &fault)
+           == VOICE_INVALID, "\"%s\" is refused", rows[i].template);
+        is(fault.reason, rows[i].reason, "with the reason");
+        is(fault.other, rows[i].other, "and what it clashes with");
+    }
+
+    ok(voice_routes_add(routes, "/t/{a}", 1, routes, &fault) == VOICE_OK,
+       "another method of the same template is fine");
+    ok(voice_routes_add(routes, "/t", VOICE_ROUTE_METHODS, routes, &fault)
+       == VOICE_INVALID, "a method out of range is refused");
+
+    voice_routes_destroy(routes);
+}
+
+
+static void
+names(void)
+{
+    voice_span_t  found[VOICE_ROUTE_CAPTURES];
+
+    ok(voice_route_names("/a/{b}/c/{de}", found) == 2
+       && voice_span_eq(found[0], VOICE_SPAN("b"))
+       && voice_span_eq(found[1], VOICE_SPAN("de")),
+       "the captures' names are read");
+    ok(voice_route_names("/{a}/{b}/{c}/{d}/{e}/{f}", found) == 6,
+       "too many are counted");
+    ok(voice_route_names("/", found) == 0, "none are none");
+}
+
+
+static void
+add(voice_routes_t *routes, const char *template)
+{
+    voice_route_fault_t  fault;
+
+    ok(voice_routes_add(routes, template, 0, routes, &fault) == VOICE_OK,
+       "\"%s\" is added", template);
+}
