@@ -76,13 +76,9 @@ sub errors_are_one_list {
                   glob("$Voice::ROOT/ngx_voice_module/*.[ch]"))
     {
         my $text = Voice::slurp($file);
-        $used{$1} //= $file while $text =~ /fail\(\s*'([A-Z_]+)'/g;
-        $used{$1} //= $file
-            while $text =~ /'code', '([A-Z][A-Z_]+)'/g;
-        next unless $file =~ /\.[ch]$/;
-        for my $code (keys %$list) {
-            $used{$code} //= $file if $text =~ /"$code"/;
-        }
+        # core.fail(), core.reply_error() in SQL, the table of rows in C.
+        $used{$1} = 1
+            while $text =~ /(?:fail|reply_error|ROW)\(\s*'?([A-Z_]{4,})'?/g;
     }
 
     my @unlisted = grep { !$list->{$_} } sort keys %used;
