@@ -1,0 +1,146 @@
+package Voice::Resources;
+
+# One of everything that a tenant can have, for tests that go through all
+# operations.  The jobs of its run are done here by their SQL calls.
+
+use strict;
+use warnings;
+
+use JSON::PP;
+
+use constant WAV => "RIFF\x24\0\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x80\x3e\0\0"
+    . "\0\x7d\0\0\2\0\x10\0data\0\0\0\0";
+
+
+# Ids by the path's collection ("test-suites" => id ...).
+sub make {
+    my ($voice, $owner, $name) = @_;
+
+    my %id = (tenants => $owner->{tenant_id});
+
+    people($voice, $owner, $name, \%id);
+    catalogue($voice, $owner, $name, \%id);
+    run($voice, $owner, \%id);
+
+    return \%id;
+}
+
+
+# A path of the contract with the captures filled in.
+sub path {
+    my ($template, $id) = @_;
+
+    my ($collection) = $template =~ m{^/(?:api/v1|ws|events)/([^/]+)};
+    my %capture = (
+        id         => $id->{$collection},
+        tenant_id  => $id->{tenants},
+        outcome_id => $id->{'expected-outcomes'},
+        code       => 'en-US',
+        number     => 1,
+        other      => 1,
+        kind       => 'input',
+    );
+
+    $template =~ s/\{(\w+)\}/$capture{$1} \/\/ die "no $1 for $template"/ge;
+
+    return $template;
+}
+
+
+sub people {
+    my ($voice, $owner, $name, $id) = @_;
+
+    my $body = sub { $_[0]{json}{data} or die $_[0]{content} };
+
+    $id->{users} = $body->($voice->call('create_user', as => $owner,
+        body => { email => "pat\@$name.example", role => 'operator',
+                  password => 'Correct-Horse-9' }))->{id};
+    $id->{'api-keys'} = $body->($voice->call('create_api_key', as => $owner,
+        body => { name => 'ci', role => 'api_client' }))->{id};
+
+    $id->{memberships} = $body->($voice->call('list_memberships',
+        as => $owner))->[0]{id};
+    $id->{sessions} = $body->($voice->call('list_sessions',
+        as => $owner))->[0]{id};
+}
+
+
+sub catalogue {
+    my ($voice, $owner, $name, $id) = @_;
+
+    my $make = sub {
+        my ($operation, %body) = @_;
+        my $reply = $voice->call($operation, as => $owner, body => \%body);
+        return $reply->{json}{data}{id} // die $reply->{content};
+    };
+
+    $id->{'test-suites'} = $make->('create_test_suite', name => $name);
+    $id->{'expected-outcomes'} = $make->('create_expected_outcome',
+        outcome_code => 'home', name => $name);
+    $id->{'test-cases'} = $make->('create_test_case', name => $name,
+        suite_id => $id->{'test-suites'}, languages => [
+            { language_code => 'en-US', input_text => 'take me home' }]);
+    $voice->call('link_test_case_outcome', as => $owner,
+        path => { id => $id->{'test-cases'} },
+        body => { expected_outcome_id => $id->{'expected-outcomes'} });
+}
+
+
+sub run {
+    my ($voice, $owner, $id) = @_;
+
+    $id->{'test-runs'} = $voice->call('create_test_run', as => $owner,
+        body => { suite_id => $id->{'test-suites'} })->{json}{data}{id};
+    work($voice);
+    $voice->sql('select count(*) from work.relay_take(1000)');
+
+    my $execution = $voice->call('list_test_run_executions', as => $owner,
+        path => { id => $id->{'test-runs'} })->{json}{data}[0];
+    $id->{executions} = $execution->{id};
+    $id->{'validation-results'} = $execution->{validation_result_id};
+}
+
+
+# Does what waits: one call, then its validation, which a human must judge.
+sub work {
+    my ($voice) = @_;
+
+    my $objects = $voice->{stack}{objects};
+    my $key = 'ab/' . 'ab' x 32 . '.wav';
+
+    mkdir "$objects/ab";
+    chmod 0755, "$objects/ab";
+    Voice::spew("$objects/$key", WAV);
+
+    job($voice, 'test_execution', {
+        skipped => undef, response_text => 'going home',
+        transcript => 'take me home', intent => 'navigate',
+        entities => {}, asr_confidence => 0.9,
+        input_audio => { object => $key, bytes => 44, duration_ms => 0 },
+        response_audio => undef, rtf => 0.2,
+        timings => { first_byte_ms => 20, final_result_ms => 300,
+                     network_ms => 1 },
+        agent => { provider => 'houndify', profile => 'builtin' } });
+    job($voice, 'validation', {
+        decision => 'manual_review', confidence_score => 0.5,
+        heard_text => 'going home', wer_score => 0.5, wer_raw => 1.5,
+        alignment => { substitutions => 1 }, gates => [],
+        response_patterns => { passed => JSON::PP::true, errors => [] } });
+}
+
+
+# Claims, starts and finishes the next job of a kind.
+sub job {
+    my ($voice, $kind, $result) = @_;
+
+    my ($job, $token) = split /\|/, $voice->sql(
+        "select job_id, token from work.claim('test', '$kind', 1)");
+    $voice->sql("select work.start_$kind('$job', $token)");
+    my $accepted = $voice->sql("select accepted from work.finish_$kind("
+        . "'$job', $token, :'result')", result => encode_json($result));
+
+    $accepted eq 't' or die "$kind was not accepted\n";
+}
+
+
+1;
