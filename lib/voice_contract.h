@@ -179,9 +179,13 @@ voice_route_e voice_contract_match(const voice_contract_t *contract,
  * Arguments for the SQL function: captures, query and header parameters
  * (percent-decoded, converted to the type that their schema asks for,
  * defaults set) and the members of the body in one object.  A header's
- * argument is its lower-case name with "-" as "_".  Unknown query parameters
- * are refused.  body may be NULL.  Paths of problems: "/path/id",
- * "/query/page", "/header/if_match", "/body/...".
+ * argument is its lower-case name with "-" as "_".  Lists are comma
+ * separated; "+" in a query is a space.  Unknown and repeated query
+ * parameters are refused, and so are body members that have the name of a
+ * parameter or of what x-hash and x-verify give.  body may be NULL; where
+ * none is expected an empty object is ignored.  All problems are added, not
+ * only the first; their paths: "/path/id", "/query/page",
+ * "/header/if_match", "/body/...".
  * Returns an object that the caller owns; NULL if problems were added or
  * memory is out (then problems->count is 0).
  */
