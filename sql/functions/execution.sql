@@ -6,44 +6,47 @@
 
 create or replace function core.execution_json(e core.voice_test_execution)
 returns json
-language sql stable set search_path = core, pg_temp
+language plpgsql stable set search_path = core, pg_temp
+set plan_cache_mode = auto
 as $$
-    select json_build_object(
-        'id', e.id, 'test_run_id', e.test_run_id,
-        'test_case_id', e.test_case_id,
-        'test_case_name', e.test_case_name,
-        'test_case_version', e.test_case_version,
-        'expected_outcome_id', e.expected_outcome_id,
-        'language_code', e.language_code, 'input_text', e.input_text,
-        'voice', e.voice, 'agent', e.agent, 'domain', e.domain,
-        'status', e.status, 'review_status', e.review_status,
-        'reason', e.reason, 'error_message', e.error_message,
-        'response_text', e.response_text,
-        'written_response', e.written_response,
-        'transcript', e.transcript, 'heard_text', v.heard_text,
-        'intent', e.intent, 'command_kind', e.command_kind,
-        'response_entities', e.response_entities,
-        'asr_confidence', e.asr_confidence,
-        'confidence_score', v.confidence_score, 'wer_score', v.wer_score,
-        'validation_result_id', v.id,
-        'response_time_ms', e.final_result_ms,
-        'timings', json_build_object('first_byte_ms', e.first_byte_ms,
-            'final_result_ms', e.final_result_ms,
-            'network_ms', e.network_ms),
-        'rtf', e.rtf, 'processing_mode', e.processing_mode,
-        'agent_provider', e.agent_provider,
-        'input_audio_url', case when e.input_audio_key is not null
-            then '/api/v1/executions/' || e.id || '/audio/input' end,
-        'input_audio_ms', e.input_audio_ms,
-        'response_audio_url', case when e.response_audio_key is not null
-            then '/api/v1/executions/' || e.id || '/audio/response' end,
-        'response_audio_ms', e.response_audio_ms,
-        'created_at', core.iso(e.created_at),
-        'started_at', core.iso(e.started_at),
-        'completed_at', core.iso(e.completed_at))
-      from (select) one
-      left join core.validation_result v
-        on v.tenant_id = e.tenant_id and v.execution_id = e.id
+begin
+    return (select json_build_object(
+            'id', e.id, 'test_run_id', e.test_run_id,
+            'test_case_id', e.test_case_id,
+            'test_case_name', e.test_case_name,
+            'test_case_version', e.test_case_version,
+            'expected_outcome_id', e.expected_outcome_id,
+            'language_code', e.language_code, 'input_text', e.input_text,
+            'voice', e.voice, 'agent', e.agent, 'domain', e.domain,
+            'status', e.status, 'review_status', e.review_status,
+            'reason', e.reason, 'error_message', e.error_message,
+            'response_text', e.response_text,
+            'written_response', e.written_response,
+            'transcript', e.transcript, 'heard_text', v.heard_text,
+            'intent', e.intent, 'command_kind', e.command_kind,
+            'response_entities', e.response_entities,
+            'asr_confidence', e.asr_confidence,
+            'confidence_score', v.confidence_score, 'wer_score', v.wer_score,
+            'validation_result_id', v.id,
+            'response_time_ms', e.final_result_ms,
+            'timings', json_build_object('first_byte_ms', e.first_byte_ms,
+                'final_result_ms', e.final_result_ms,
+                'network_ms', e.network_ms),
+            'rtf', e.rtf, 'processing_mode', e.processing_mode,
+            'agent_provider', e.agent_provider,
+            'input_audio_url', case when e.input_audio_key is not null
+                then '/api/v1/executions/' || e.id || '/audio/input' end,
+            'input_audio_ms', e.input_audio_ms,
+            'response_audio_url', case when e.response_audio_key is not null
+                then '/api/v1/executions/' || e.id || '/audio/response' end,
+            'response_audio_ms', e.response_audio_ms,
+            'created_at', core.iso(e.created_at),
+            'started_at', core.iso(e.started_at),
+            'completed_at', core.iso(e.completed_at))
+          from (select) one
+          left join core.validation_result v
+            on v.tenant_id = e.tenant_id and v.execution_id = e.id);
+end
 $$;
 
 -- The executions of a plan.  What an execution tests is copied now: later
@@ -51,8 +54,9 @@ $$;
 create or replace function core.executions_add(
     p_run uuid, p_plan core.test_plan_item[])
 returns void
-language sql volatile set search_path = core, pg_temp
+language plpgsql volatile set search_path = core, pg_temp
 as $$
+begin
     insert into core.voice_test_execution (tenant_id, test_run_id, position,
         test_case_id, test_case_name, test_case_version,
         expected_outcome_id, language_code, input_text, voice, agent,
@@ -76,7 +80,8 @@ as $$
       left join core.test_suite s
         on s.tenant_id = c.tenant_id and s.id = c.suite_id
       left join lateral core.test_case_expects(c.id, i.language_code) o
-        on true
+        on true;
+end
 $$;
 
 -- The execution, its run locked before it.
@@ -185,12 +190,14 @@ $$;
 -- holds the run's row.
 create or replace function core.executions_skip(p_run uuid, p_reason text)
 returns void
-language sql volatile set search_path = core, pg_temp
+language plpgsql volatile set search_path = core, pg_temp
 as $$
+begin
     update core.voice_test_execution e
        set status = 'skipped', reason = p_reason, completed_at = now()
      where e.tenant_id = core.tenant() and e.test_run_id = p_run
-       and e.status in ('pending', 'running') and e.review_status is null
+       and e.status in ('pending', 'running') and e.review_status is null;
+end
 $$;
 
 -- The trigger function of both kinds of jobs: a dead job makes its execution
@@ -286,10 +293,12 @@ $$;
 
 create or replace function api.get_execution(ctx api.ctx, args jsonb)
 returns api.reply
-language sql stable security definer set search_path = core, pg_temp
+language plpgsql stable security definer set search_path = core, pg_temp
 as $$
-    select core.reply(core.execution_json(
-               core.execution_get((args ->> 'id')::uuid)))
+begin
+    return core.reply(core.execution_json(
+               core.execution_get((args ->> 'id')::uuid)));
+end
 $$;
 
 -- The recording itself: the edge answers with the object.

@@ -3,7 +3,7 @@
 create or replace function core.expected_outcome_json(
     o core.expected_outcome)
 returns json
-language sql stable set search_path = core, pg_temp
+language sql stable
 as $$
     select json_build_object(
         'id', o.id, 'outcome_code', o.outcome_code, 'name', o.name,
@@ -38,29 +38,31 @@ $$;
 create or replace function core.expected_outcome_merged(
     o core.expected_outcome, p_language text)
 returns jsonb
-language sql stable set search_path = core, pg_temp
+language plpgsql stable set search_path = core, pg_temp
 as $$
-    select jsonb_build_object(
-        'expected_outcome_id', o.id, 'outcome_code', o.outcome_code,
-        'expected_intent', o.expected_intent,
-        'expected_command_kind', o.expected_command_kind,
-        'expected_response', coalesce(v.v ->> 'expected_response',
-                                      o.expected_response),
-        'entities', o.entities, 'required_entities', o.required_entities,
-        'validation_rules', o.validation_rules,
-        'patterns', coalesce(v.v -> 'expected_response_patterns',
-                             o.expected_response_content),
-        'forbidden_phrases', o.forbidden_phrases,
-        'acceptable_alternates', o.acceptable_alternates,
-        'expected_asr_confidence_min', o.expected_asr_confidence_min,
-        'max_response_time_ms', o.max_response_time_ms,
-        'max_response_length', o.max_response_length,
-        'tolerance_settings', o.tolerance_settings,
-        'allow_partial_success', o.allow_partial_success)
-      from (select coalesce(
-                o.language_variations -> p_language,
-                o.language_variations -> split_part(p_language, '-', 1),
-                '{}') as v) v
+begin
+    return (select jsonb_build_object(
+            'expected_outcome_id', o.id, 'outcome_code', o.outcome_code,
+            'expected_intent', o.expected_intent,
+            'expected_command_kind', o.expected_command_kind,
+            'expected_response', coalesce(v.v ->> 'expected_response',
+                                          o.expected_response),
+            'entities', o.entities, 'required_entities', o.required_entities,
+            'validation_rules', o.validation_rules,
+            'patterns', coalesce(v.v -> 'expected_response_patterns',
+                                 o.expected_response_content),
+            'forbidden_phrases', o.forbidden_phrases,
+            'acceptable_alternates', o.acceptable_alternates,
+            'expected_asr_confidence_min', o.expected_asr_confidence_min,
+            'max_response_time_ms', o.max_response_time_ms,
+            'max_response_length', o.max_response_length,
+            'tolerance_settings', o.tolerance_settings,
+            'allow_partial_success', o.allow_partial_success)
+          from (select coalesce(
+                    o.language_variations -> p_language,
+                    o.language_variations -> split_part(p_language, '-', 1),
+                    '{}') as v) v);
+end
 $$;
 
 create or replace function core.expected_outcome_lock(p_id uuid)
@@ -306,19 +308,21 @@ $$;
 create or replace function core.test_case_outcomes_json(
     p_tenant uuid, p_case uuid)
 returns json
-language sql stable set search_path = core, pg_temp
+language plpgsql stable set search_path = core, pg_temp
 as $$
-    select coalesce(json_agg(json_build_object(
-               'test_case_id', l.test_case_id,
-               'expected_outcome_id', l.expected_outcome_id,
-               'outcome_code', o.outcome_code, 'name', o.name,
-               'is_active', o.is_active, 'language_code', l.language_code,
-               'priority', l.priority, 'created_at', core.iso(l.created_at))
-               order by l.priority, l.created_at, o.outcome_code), '[]')
-      from core.test_case_outcome l
-      join core.expected_outcome o
-        on o.tenant_id = l.tenant_id and o.id = l.expected_outcome_id
-     where l.tenant_id = p_tenant and l.test_case_id = p_case
+begin
+    return (select coalesce(json_agg(json_build_object(
+                   'test_case_id', l.test_case_id,
+                   'expected_outcome_id', l.expected_outcome_id,
+                   'outcome_code', o.outcome_code, 'name', o.name,
+                   'is_active', o.is_active, 'language_code', l.language_code,
+                   'priority', l.priority, 'created_at', core.iso(l.created_at))
+                   order by l.priority, l.created_at, o.outcome_code), '[]')
+          from core.test_case_outcome l
+          join core.expected_outcome o
+            on o.tenant_id = l.tenant_id and o.id = l.expected_outcome_id
+         where l.tenant_id = p_tenant and l.test_case_id = p_case);
+end
 $$;
 
 -- The outcome that a case has to reach in a language: nearest language
@@ -326,9 +330,12 @@ $$;
 create or replace function core.test_case_expects(
     p_case uuid, p_language text)
 returns core.expected_outcome
-language sql stable set search_path = core, pg_temp
+language plpgsql stable set search_path = core, pg_temp
 as $$
-    select o.*
+declare
+    v_outcome  core.expected_outcome;
+begin
+    select o.* into v_outcome
       from core.test_case_outcome l
       join core.expected_outcome o
         on o.tenant_id = l.tenant_id and o.id = l.expected_outcome_id
@@ -338,7 +345,10 @@ as $$
             or l.language_code = split_part(p_language, '-', 1))
      order by l.language_code is null, l.language_code <> p_language,
               l.priority, l.created_at, o.id
-     limit 1
+     limit 1;
+
+    return v_outcome;
+end
 $$;
 
 create or replace function api.list_test_case_outcomes(

@@ -2,7 +2,7 @@
 
 create or replace function core.test_case_json(c core.test_case)
 returns json
-language sql stable set search_path = core, pg_temp
+language sql stable
 as $$
     select json_build_object(
         'id', c.id, 'suite_id', c.suite_id, 'name', c.name,
@@ -90,12 +90,14 @@ $$;
 
 -- Tags trimmed, lower case, each once, sorted.
 create or replace function core.test_case_tags(p_tags jsonb) returns text[]
-language sql immutable set search_path = core, pg_temp
+language plpgsql immutable set search_path = core, pg_temp
 as $$
-    select coalesce(array_agg(distinct lower(btrim(t)) order by
-                              lower(btrim(t))), '{}')
-      from unnest(core.text_array(p_tags)) t
-     where btrim(t) <> ''
+begin
+    return (select coalesce(array_agg(distinct lower(btrim(t)) order by
+                                  lower(btrim(t))), '{}')
+          from unnest(core.text_array(p_tags)) t
+         where btrim(t) <> '');
+end
 $$;
 
 create or replace function api.list_test_cases(ctx api.ctx, args jsonb)
@@ -204,15 +206,17 @@ $$;
 -- Stores a changed case; its version stays, see core.test_case_changed().
 create or replace function core.test_case_store(c core.test_case)
 returns void
-language sql volatile set search_path = core, pg_temp
+language plpgsql volatile set search_path = core, pg_temp
 as $$
+begin
     update core.test_case t
        set suite_id = c.suite_id, name = c.name,
            description = c.description, test_type = c.test_type,
            category = c.category,
            scenario_definition = c.scenario_definition, tags = c.tags,
            is_active = c.is_active
-     where t.tenant_id = c.tenant_id and t.id = c.id
+     where t.tenant_id = c.tenant_id and t.id = c.id;
+end
 $$;
 
 -- What every change of a case or of what belongs to it ends with: the next

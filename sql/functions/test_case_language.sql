@@ -3,29 +3,31 @@
 -- A language tag in its usual case (RFC 5646 2.1.1), "_" taken for "-"; null
 -- for what is none.
 create or replace function core.language(p_tag text) returns text
-language sql immutable parallel safe set search_path = core, pg_temp
+language plpgsql immutable parallel safe set search_path = core, pg_temp
 as $$
-    with tag as (
-        select lower(replace(btrim(p_tag), '_', '-')) as t
-    ), subtag as (
-        select s.t, s.n, coalesce(bool_or(length(s.t) = 1) over (
-                   order by s.n
-                   rows between unbounded preceding and 1 preceding),
-                   false) as extended
-          from tag, string_to_table(tag.t, '-') with ordinality s (t, n)
-         where length(tag.t) <= 35
-           and tag.t ~ ('^([a-z]{2,3}(-[a-z]{3}){0,3}|[a-z]{4,8})'
-                        '(-[a-z]{4})?(-([a-z]{2}|[0-9]{3}))?'
-                        '(-([a-z0-9]{5,8}|[0-9][a-z0-9]{3}))*'
-                        '(-[0-9a-wyz](-[a-z0-9]{2,8})+)*'
-                        '(-x(-[a-z0-9]{1,8})+)?$')
-    )
-    select string_agg(case
-               when n = 1 or extended then t
-               when length(t) = 2 then upper(t)
-               when length(t) = 4 and t ~ '^[a-z]' then initcap(t)
-               else t end, '-' order by n)
-      from subtag
+begin
+    return (with tag as (
+            select lower(replace(btrim(p_tag), '_', '-')) as t
+        ), subtag as (
+            select s.t, s.n, coalesce(bool_or(length(s.t) = 1) over (
+                       order by s.n
+                       rows between unbounded preceding and 1 preceding),
+                       false) as extended
+              from tag, string_to_table(tag.t, '-') with ordinality s (t, n)
+             where length(tag.t) <= 35
+               and tag.t ~ ('^([a-z]{2,3}(-[a-z]{3}){0,3}|[a-z]{4,8})'
+                            '(-[a-z]{4})?(-([a-z]{2}|[0-9]{3}))?'
+                            '(-([a-z0-9]{5,8}|[0-9][a-z0-9]{3}))*'
+                            '(-[0-9a-wyz](-[a-z0-9]{2,8})+)*'
+                            '(-x(-[a-z0-9]{1,8})+)?$')
+        )
+        select string_agg(case
+                   when n = 1 or extended then t
+                   when length(t) = 2 then upper(t)
+                   when length(t) = 4 and t ~ '^[a-z]' then initcap(t)
+                   else t end, '-' order by n)
+          from subtag);
+end
 $$;
 
 -- The same, refusing with 422 at the path what is no language tag.
@@ -47,21 +49,23 @@ $$;
 -- A list of tags, each once, in their order.
 create or replace function core.languages(p_list jsonb, p_path text)
 returns text[]
-language sql stable set search_path = core, pg_temp
+language plpgsql stable set search_path = core, pg_temp
 as $$
-    select coalesce(array_agg(d.tag order by d.n), '{}')
-      from (select l.tag, min(l.n) as n
-              from (select core.language(e.tag, p_path || '/' || e.n - 1),
-                           e.n
-                      from unnest(core.text_array(p_list))
-                           with ordinality e (tag, n)) l (tag, n)
-             group by l.tag) d
+begin
+    return (select coalesce(array_agg(d.tag order by d.n), '{}')
+          from (select l.tag, min(l.n) as n
+                  from (select core.language(e.tag, p_path || '/' || e.n - 1),
+                               e.n
+                          from unnest(core.text_array(p_list))
+                               with ordinality e (tag, n)) l (tag, n)
+                 group by l.tag) d);
+end
 $$;
 
 create or replace function core.test_case_language_json(
     l core.test_case_language)
 returns json
-language sql stable set search_path = core, pg_temp
+language sql stable
 as $$
     select json_build_object(
         'language_code', l.language_code, 'is_primary', l.position = 1,
@@ -74,12 +78,15 @@ $$;
 create or replace function core.test_case_languages_json(
     p_tenant uuid, p_case uuid)
 returns json
-language sql stable set search_path = core, pg_temp
+language plpgsql stable set search_path = core, pg_temp
+set plan_cache_mode = auto
 as $$
-    select coalesce(json_agg(core.test_case_language_json(l)
-                             order by l.position), '[]')
-      from core.test_case_language l
-     where l.tenant_id = p_tenant and l.test_case_id = p_case
+begin
+    return (select coalesce(json_agg(core.test_case_language_json(l)
+                                 order by l.position), '[]')
+          from core.test_case_language l
+         where l.tenant_id = p_tenant and l.test_case_id = p_case);
+end
 $$;
 
 -- Makes a case's languages those of the list.  The first is the primary
@@ -126,8 +133,9 @@ $$;
 create or replace function core.test_case_language_put(
     p_case uuid, p_code text, p_position int, p_item jsonb)
 returns void
-language sql volatile set search_path = core, pg_temp
+language plpgsql volatile set search_path = core, pg_temp
 as $$
+begin
     insert into core.test_case_language as l (tenant_id, test_case_id,
         language_code, position, input_text, input_variations, voice)
     values (core.tenant(), p_case, p_code, p_position,
@@ -138,7 +146,8 @@ as $$
            input_text = excluded.input_text,
            input_variations = excluded.input_variations,
            voice = excluded.voice,
-           updated_at = now()
+           updated_at = now();
+end
 $$;
 
 create or replace function api.list_test_case_languages(

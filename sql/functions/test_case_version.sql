@@ -3,52 +3,57 @@
 -- Everything that a case is, as its history keeps it.
 create or replace function core.test_case_content(c core.test_case)
 returns jsonb
-language sql stable set search_path = core, pg_temp
+language plpgsql stable set search_path = core, pg_temp
 as $$
-    select jsonb_build_object(
-        'suite_id', c.suite_id, 'name', c.name,
-        'description', c.description, 'test_type', c.test_type,
-        'category', c.category,
-        'scenario_definition', c.scenario_definition, 'tags', c.tags,
-        'is_active', c.is_active,
-        'languages', (
-            select coalesce(jsonb_agg(jsonb_build_object(
-                       'language_code', l.language_code,
-                       'input_text', l.input_text,
-                       'input_variations', l.input_variations,
-                       'voice', l.voice) order by l.position), '[]')
-              from core.test_case_language l
-             where l.tenant_id = c.tenant_id and l.test_case_id = c.id),
-        'outcomes', (
-            select coalesce(jsonb_agg(jsonb_build_object(
-                       'expected_outcome_id', o.expected_outcome_id,
-                       'language_code', o.language_code,
-                       'priority', o.priority)
-                       order by o.priority, o.expected_outcome_id,
-                                o.language_code), '[]')
-              from core.test_case_outcome o
-             where o.tenant_id = c.tenant_id and o.test_case_id = c.id))
+begin
+    return (select jsonb_build_object(
+            'suite_id', c.suite_id, 'name', c.name,
+            'description', c.description, 'test_type', c.test_type,
+            'category', c.category,
+            'scenario_definition', c.scenario_definition, 'tags', c.tags,
+            'is_active', c.is_active,
+            'languages', (
+                select coalesce(jsonb_agg(jsonb_build_object(
+                           'language_code', l.language_code,
+                           'input_text', l.input_text,
+                           'input_variations', l.input_variations,
+                           'voice', l.voice) order by l.position), '[]')
+                  from core.test_case_language l
+                 where l.tenant_id = c.tenant_id and l.test_case_id = c.id),
+            'outcomes', (
+                select coalesce(jsonb_agg(jsonb_build_object(
+                           'expected_outcome_id', o.expected_outcome_id,
+                           'language_code', o.language_code,
+                           'priority', o.priority)
+                           order by o.priority, o.expected_outcome_id,
+                                    o.language_code), '[]')
+                  from core.test_case_outcome o
+                 where o.tenant_id = c.tenant_id and o.test_case_id = c.id)));
+end
 $$;
 
 -- {field: {"from": ..., "to": ...}} of the fields that differ.
 create or replace function core.json_diff(p_from jsonb, p_to jsonb)
 returns jsonb
-language sql immutable set search_path = core, pg_temp
+language plpgsql immutable set search_path = core, pg_temp
 as $$
-    select coalesce(jsonb_object_agg(
-               coalesce(a.key, b.key),
-               jsonb_build_object('from', a.value, 'to', b.value)), '{}')
-      from jsonb_each(p_from) a
-      full join jsonb_each(p_to) b on b.key = a.key
-     where a.value is distinct from b.value
+begin
+    return (select coalesce(jsonb_object_agg(
+                   coalesce(a.key, b.key),
+                   jsonb_build_object('from', a.value, 'to', b.value)), '{}')
+          from jsonb_each(p_from) a
+          full join jsonb_each(p_to) b on b.key = a.key
+         where a.value is distinct from b.value);
+end
 $$;
 
 -- Adds the case's present version to its history.
 create or replace function core.test_case_snapshot(
     p_case uuid, p_summary text)
 returns void
-language sql volatile set search_path = core, pg_temp
+language plpgsql volatile set search_path = core, pg_temp
 as $$
+begin
     insert into core.test_case_version (tenant_id, test_case_id,
         version_number, snapshot, diff, change_summary, created_by)
     select c.tenant_id, c.id, c.version, core.test_case_content(c),
@@ -59,7 +64,8 @@ as $$
                core.test_case_content(c)),
            p_summary, core.actor()
       from core.test_case c
-     where c.tenant_id = core.tenant() and c.id = p_case
+     where c.tenant_id = core.tenant() and c.id = p_case;
+end
 $$;
 
 create or replace function core.test_case_version_get(
@@ -86,7 +92,7 @@ $$;
 create or replace function core.test_case_version_json(
     v core.test_case_version)
 returns json
-language sql stable set search_path = core, pg_temp
+language sql stable
 as $$
     select json_build_object(
         'test_case_id', v.test_case_id, 'version_number', v.version_number,

@@ -7,6 +7,7 @@
 create or replace function core.test_run_counts(p_run uuid)
 returns core.test_run_count
 language plpgsql stable set search_path = core, pg_temp
+set plan_cache_mode = auto
 as $$
 declare
     n  core.test_run_count;
@@ -32,7 +33,7 @@ $$;
 -- How much of a run is over, 0..100; a human's verdict is not waited for.
 create or replace function core.test_run_progress(n core.test_run_count)
 returns numeric
-language sql immutable set search_path = core, pg_temp
+language sql immutable
 as $$
     select case when n.total = 0 then 0
                 else trunc(100.0 * (n.total - n.in_progress) / n.total, 1)
@@ -41,30 +42,34 @@ $$;
 
 create or replace function core.test_run_json(r core.test_run)
 returns json
-language sql stable set search_path = core, pg_temp
+language plpgsql stable set search_path = core, pg_temp
+set plan_cache_mode = auto
 as $$
-    select json_build_object(
-        'id', r.id, 'name', r.name, 'suite_id', r.suite_id,
-        'retry_of', r.retry_of, 'status', r.status,
-        'languages', r.languages, 'trigger_type', r.trigger_type,
-        'trigger_metadata', r.trigger_metadata, 'priority', r.priority,
-        'total_tests', n.total, 'passed_tests', n.passed,
-        'failed_tests', n.failed, 'error_tests', n.error,
-        'skipped_tests', n.skipped,
-        'pending_validation', n.pending_validation,
-        'in_progress', n.in_progress,
-        'progress_percentage', core.test_run_progress(n),
-        'created_by', r.created_by, 'created_at', core.iso(r.created_at),
-        'started_at', core.iso(r.started_at),
-        'completed_at', core.iso(r.completed_at))
-      from core.test_run_counts(r.id) n
+begin
+    return (select json_build_object(
+            'id', r.id, 'name', r.name, 'suite_id', r.suite_id,
+            'retry_of', r.retry_of, 'status', r.status,
+            'languages', r.languages, 'trigger_type', r.trigger_type,
+            'trigger_metadata', r.trigger_metadata, 'priority', r.priority,
+            'total_tests', n.total, 'passed_tests', n.passed,
+            'failed_tests', n.failed, 'error_tests', n.error,
+            'skipped_tests', n.skipped,
+            'pending_validation', n.pending_validation,
+            'in_progress', n.in_progress,
+            'progress_percentage', core.test_run_progress(n),
+            'created_by', r.created_by, 'created_at', core.iso(r.created_at),
+            'started_at', core.iso(r.started_at),
+            'completed_at', core.iso(r.completed_at))
+          from core.test_run_counts(r.id) n);
+end
 $$;
 
 create or replace function core.test_run_emit(p_run uuid, p_event text)
 returns void
-language sql volatile set search_path = core, pg_temp
+language plpgsql volatile set search_path = core, pg_temp
 as $$
-    select core.emit('test_run.' || p_event, 'test_run', r.id,
+begin
+    perform core.emit('test_run.' || p_event, 'test_run', r.id,
                jsonb_build_object(
                    'test_run_id', r.id, 'status', r.status,
                    'total_tests', n.total, 'passed_tests', n.passed,
@@ -72,7 +77,8 @@ as $$
                    'pending_validation', n.pending_validation,
                    'progress_percentage', core.test_run_progress(n)))
       from core.test_run r, core.test_run_counts(r.id) n
-     where r.tenant_id = core.tenant() and r.id = p_run
+     where r.tenant_id = core.tenant() and r.id = p_run;
+end
 $$;
 
 create or replace function core.test_run_get(p_id uuid)
@@ -169,50 +175,54 @@ $$;
 create or replace function core.test_run_plan(
     p_cases uuid[], p_languages text[])
 returns core.test_plan_item[]
-language sql stable set search_path = core, pg_temp
+language plpgsql stable set search_path = core, pg_temp
 as $$
-    with wanted as (
-        select c.n, c.id, w.m, w.tag,
-               coalesce(s.fallback_behavior, 'skip') as fallback
-          from unnest(p_cases) with ordinality c (id, n)
-          join core.test_case t
-            on t.tenant_id = core.tenant() and t.id = c.id
-          left join core.test_suite s
-            on s.tenant_id = t.tenant_id and s.id = t.suite_id
-         cross join lateral core.test_case_wanted(t.id, p_languages,
-             coalesce(s.language_mode, 'primary'), s.languages)
-             with ordinality w (tag, m)
-    ), chosen as (
-        select w.n, w.id, w.m, w.fallback,
-               coalesce(core.test_case_speaks(w.id, w.tag,
-                            w.fallback = 'smart'), w.tag) as tag,
-               core.test_case_speaks(w.id, w.tag,
-                                     w.fallback = 'smart') is not null as ok
-          from wanted w
-    ), item as (
-        select distinct on (c.n, c.tag)
-               c.n, c.m, c.id, c.tag,
-               case when c.ok then 'pending'
-                    when c.fallback = 'fail' then 'failed'
-                    else 'skipped' end as status,
-               case when c.ok then null
-                    when c.tag = 'und' then 'The case has no language.'
-                    else 'The case has no input in ' || c.tag || '.'
-               end as reason
-          from chosen c
-         order by c.n, c.tag, c.m
-    )
-    select array_agg((i.id, i.tag, i.status, i.reason)::core.test_plan_item
-                     order by i.n, i.m)
-      from item i
+begin
+    return (with wanted as (
+            select c.n, c.id, w.m, w.tag,
+                   coalesce(s.fallback_behavior, 'skip') as fallback
+              from unnest(p_cases) with ordinality c (id, n)
+              join core.test_case t
+                on t.tenant_id = core.tenant() and t.id = c.id
+              left join core.test_suite s
+                on s.tenant_id = t.tenant_id and s.id = t.suite_id
+             cross join lateral core.test_case_wanted(t.id, p_languages,
+                 coalesce(s.language_mode, 'primary'), s.languages)
+                 with ordinality w (tag, m)
+        ), chosen as (
+            select w.n, w.id, w.m, w.fallback,
+                   coalesce(core.test_case_speaks(w.id, w.tag,
+                                w.fallback = 'smart'), w.tag) as tag,
+                   core.test_case_speaks(w.id, w.tag,
+                                         w.fallback = 'smart') is not null as ok
+              from wanted w
+        ), item as (
+            select distinct on (c.n, c.tag)
+                   c.n, c.m, c.id, c.tag,
+                   case when c.ok then 'pending'
+                        when c.fallback = 'fail' then 'failed'
+                        else 'skipped' end as status,
+                   case when c.ok then null
+                        when c.tag = 'und' then 'The case has no language.'
+                        else 'The case has no input in ' || c.tag || '.'
+                   end as reason
+              from chosen c
+             order by c.n, c.tag, c.m
+        )
+        select array_agg((i.id, i.tag, i.status, i.reason)::core.test_plan_item
+                         order by i.n, i.m)
+          from item i);
+end
 $$;
 
 -- The languages that a run wants of a case; "und" of a case without any.
 create or replace function core.test_case_wanted(
     p_case uuid, p_languages text[], p_mode text, p_specific text[])
 returns setof text
-language sql stable set search_path = core, pg_temp
+language plpgsql stable set search_path = core, pg_temp
 as $$
+begin
+    return query
     select unnest(case
         when cardinality(p_languages) > 0 then p_languages
         when p_mode = 'specific' then p_specific
@@ -221,7 +231,8 @@ as $$
               from core.test_case_language l
              where l.tenant_id = core.tenant() and l.test_case_id = p_case
                and (p_mode = 'all' or l.position = 1)), array['und'])
-        end)
+        end);
+end
 $$;
 
 -- The language of a case that serves a wanted one: itself, or where near
@@ -229,16 +240,18 @@ $$;
 create or replace function core.test_case_speaks(
     p_case uuid, p_tag text, p_near boolean)
 returns text
-language sql stable set search_path = core, pg_temp
+language plpgsql stable set search_path = core, pg_temp
 as $$
-    select l.language_code
-      from core.test_case_language l
-     where l.tenant_id = core.tenant() and l.test_case_id = p_case
-       and (l.language_code = p_tag
-            or (p_near and split_part(l.language_code, '-', 1)
-                           = split_part(p_tag, '-', 1)))
-     order by l.language_code <> p_tag, l.position
-     limit 1
+begin
+    return (select l.language_code
+          from core.test_case_language l
+         where l.tenant_id = core.tenant() and l.test_case_id = p_case
+           and (l.language_code = p_tag
+                or (p_near and split_part(l.language_code, '-', 1)
+                               = split_part(p_tag, '-', 1)))
+         order by l.language_code <> p_tag, l.position
+         limit 1);
+end
 $$;
 
 -- Makes a run of a plan: the only way to make one.  Its executions, their
@@ -443,10 +456,12 @@ $$;
 
 create or replace function api.get_test_run(ctx api.ctx, args jsonb)
 returns api.reply
-language sql stable security definer set search_path = core, pg_temp
+language plpgsql stable security definer set search_path = core, pg_temp
 as $$
-    select core.reply(core.test_run_json(
-               core.test_run_get((args ->> 'id')::uuid)))
+begin
+    return core.reply(core.test_run_json(
+               core.test_run_get((args ->> 'id')::uuid)));
+end
 $$;
 
 -- Cancels a run that has not ended.  A job in flight may make the run's next
@@ -535,8 +550,10 @@ $$;
 -- The channel of a run's live events.
 create or replace function api.stream_test_run(ctx api.ctx, args jsonb)
 returns api.reply
-language sql stable security definer set search_path = core, pg_temp
+language plpgsql stable security definer set search_path = core, pg_temp
 as $$
-    select core.reply(json_build_object('channel', 'test_run.'
-               || (core.test_run_get((args ->> 'id')::uuid)).id))
+begin
+    return core.reply(json_build_object('channel', 'test_run.'
+               || (core.test_run_get((args ->> 'id')::uuid)).id));
+end
 $$;

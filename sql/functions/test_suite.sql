@@ -2,34 +2,39 @@
 
 -- A JSON array of strings as an array; null gives an empty one.
 create or replace function core.text_array(p_list jsonb) returns text[]
-language sql immutable set search_path = core, pg_temp
+language plpgsql immutable set search_path = core, pg_temp
 as $$
-    select array(select jsonb_array_elements_text(
-                     case when jsonb_typeof(p_list) = 'array' then p_list
-                          else '[]' end))
+begin
+    return (select array(select jsonb_array_elements_text(
+                         case when jsonb_typeof(p_list) = 'array' then p_list
+                              else '[]' end)));
+end
 $$;
 
 create or replace function core.test_suite_json(s core.test_suite)
 returns json
-language sql stable set search_path = core, pg_temp
+language plpgsql stable set search_path = core, pg_temp
+set plan_cache_mode = auto
 as $$
-    select json_build_object(
-        'id', s.id, 'name', s.name, 'description', s.description,
-        'category', s.category, 'is_active', s.is_active,
-        'language_config', json_build_object(
-            'mode', s.language_mode, 'languages', s.languages,
-            'fallback_behavior', s.fallback_behavior),
-        'agent', s.agent,
-        'test_case_count', (select count(*) from core.test_case c
-                             where c.tenant_id = s.tenant_id
-                               and c.suite_id = s.id),
-        'active_test_case_count', (select count(*) from core.test_case c
-                                    where c.tenant_id = s.tenant_id
-                                      and c.suite_id = s.id
-                                      and c.is_active),
-        'version', s.version, 'created_by', s.created_by,
-        'created_at', core.iso(s.created_at),
-        'updated_at', core.iso(s.updated_at))
+begin
+    return (select json_build_object(
+            'id', s.id, 'name', s.name, 'description', s.description,
+            'category', s.category, 'is_active', s.is_active,
+            'language_config', json_build_object(
+                'mode', s.language_mode, 'languages', s.languages,
+                'fallback_behavior', s.fallback_behavior),
+            'agent', s.agent,
+            'test_case_count', (select count(*) from core.test_case c
+                                 where c.tenant_id = s.tenant_id
+                                   and c.suite_id = s.id),
+            'active_test_case_count', (select count(*) from core.test_case c
+                                        where c.tenant_id = s.tenant_id
+                                          and c.suite_id = s.id
+                                          and c.is_active),
+            'version', s.version, 'created_by', s.created_by,
+            'created_at', core.iso(s.created_at),
+            'updated_at', core.iso(s.updated_at)));
+end
 $$;
 
 -- The suite, locked against changes; 404 where there is none.

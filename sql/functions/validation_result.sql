@@ -34,36 +34,39 @@ $$;
 create or replace function core.validation_result_json(
     v core.validation_result)
 returns json
-language sql stable set search_path = core, pg_temp
+language plpgsql stable set search_path = core, pg_temp
+set plan_cache_mode = auto
 as $$
-    select json_build_object(
-        'id', v.id, 'test_run_id', v.test_run_id,
-        'execution_id', v.execution_id, 'test_case_id', e.test_case_id,
-        'test_case_name', e.test_case_name,
-        'expected_outcome_id', v.expected_outcome_id,
-        'language_code', v.language_code, 'status', e.status,
-        'review_status', v.review_status,
-        'confidence_score', v.confidence_score,
-        'intent_match_score', v.intent_match_score,
-        'entity_match_score', v.entity_match_score,
-        'semantic_similarity_score', v.semantic_similarity_score,
-        'semantic_method', v.semantic_method,
-        'response_time_score', v.response_time_score,
-        'command_kind_match_score', v.command_kind_match_score,
-        'asr_confidence_score', v.asr_confidence_score,
-        'wer_score', v.wer_score, 'cer_score', v.cer_score,
-        'ser_score', v.ser_score, 'wer_raw', v.wer_raw,
-        'cer_raw', v.cer_raw, 'alignment', v.alignment,
-        'response_patterns', v.response_patterns, 'gates', v.gates,
-        'heard_text', v.heard_text, 'response_text', e.response_text,
-        'recogniser', v.recogniser, 'detail', v.detail,
-        'expected', e.expected, 'review_decision', v.review_decision,
-        'review_feedback', v.review_feedback,
-        'reviewed_by', v.reviewed_by,
-        'reviewed_at', core.iso(v.reviewed_at),
-        'created_at', core.iso(v.created_at))
-      from core.voice_test_execution e
-     where e.tenant_id = v.tenant_id and e.id = v.execution_id
+begin
+    return (select json_build_object(
+            'id', v.id, 'test_run_id', v.test_run_id,
+            'execution_id', v.execution_id, 'test_case_id', e.test_case_id,
+            'test_case_name', e.test_case_name,
+            'expected_outcome_id', v.expected_outcome_id,
+            'language_code', v.language_code, 'status', e.status,
+            'review_status', v.review_status,
+            'confidence_score', v.confidence_score,
+            'intent_match_score', v.intent_match_score,
+            'entity_match_score', v.entity_match_score,
+            'semantic_similarity_score', v.semantic_similarity_score,
+            'semantic_method', v.semantic_method,
+            'response_time_score', v.response_time_score,
+            'command_kind_match_score', v.command_kind_match_score,
+            'asr_confidence_score', v.asr_confidence_score,
+            'wer_score', v.wer_score, 'cer_score', v.cer_score,
+            'ser_score', v.ser_score, 'wer_raw', v.wer_raw,
+            'cer_raw', v.cer_raw, 'alignment', v.alignment,
+            'response_patterns', v.response_patterns, 'gates', v.gates,
+            'heard_text', v.heard_text, 'response_text', e.response_text,
+            'recogniser', v.recogniser, 'detail', v.detail,
+            'expected', e.expected, 'review_decision', v.review_decision,
+            'review_feedback', v.review_feedback,
+            'reviewed_by', v.reviewed_by,
+            'reviewed_at', core.iso(v.reviewed_at),
+            'created_at', core.iso(v.created_at))
+          from core.voice_test_execution e
+         where e.tenant_id = v.tenant_id and e.id = v.execution_id);
+end
 $$;
 
 create or replace function api.list_validation_results(
@@ -152,10 +155,12 @@ $$;
 create or replace function api.get_validation_result(
     ctx api.ctx, args jsonb)
 returns api.reply
-language sql stable security definer set search_path = core, pg_temp
+language plpgsql stable security definer set search_path = core, pg_temp
 as $$
-    select core.reply(core.validation_result_json(
-               core.validation_result_get((args ->> 'id')::uuid)))
+begin
+    return core.reply(core.validation_result_json(
+               core.validation_result_get((args ->> 'id')::uuid)));
+end
 $$;
 
 -- A human's verdict: it decides the execution, whatever the machine said,
