@@ -7,17 +7,23 @@
  * every process born later reads freed memory and dies, hundreds of times a
  * second.  So the master takes a copy of nchan's writable segments first and
  * puts it back when the pool of the new cycle dies before it was taken.
+ *
+ * What nchan holds on the heap must outlive the attempt, too: it frees the
+ * addresses of its Redis servers first of all.  It is shown none, which costs
+ * some hundred bytes a reload.
  */
 
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include <dlfcn.h>
 #include <link.h>
 
 #include "ngx_voice_nchan.h"
 
 
 #define NGX_VOICE_NCHAN_OBJECT    "ngx_nchan_module.so"
+#define NGX_VOICE_NCHAN_SERVERS   "redis_nodeset_count"
 #define NGX_VOICE_NCHAN_SEGMENTS  4
 
 
@@ -46,6 +52,7 @@ static ngx_voice_nchan_state_t  *ngx_voice_nchan_pending;
 ngx_int_t
 ngx_voice_nchan_guard(ngx_conf_t *cf)
 {
+    int                        *servers;
     ngx_uint_t                  i;
     ngx_pool_cleanup_t         *cln;
     ngx_voice_nchan_state_t    *state;
@@ -74,6 +81,11 @@ ngx_voice_nchan_guard(ngx_conf_t *cf)
 
     cln->handler = ngx_voice_nchan_restore;
     ngx_voice_nchan_pending = state;
+
+    servers = dlsym(RTLD_DEFAULT, NGX_VOICE_NCHAN_SERVERS);
+    if (servers != NULL) {
+        *servers = 0;
+    }
 
     return NGX_OK;
 }
