@@ -23,6 +23,7 @@ static ngx_int_t ngx_voice_begin(ngx_http_request_t *r,
     ngx_voice_loc_conf_t *lcf);
 static ngx_int_t ngx_voice_route_find(ngx_voice_ctx_t *ctx,
     ngx_voice_loc_conf_t *lcf);
+static ngx_uint_t ngx_voice_is_uri(ngx_http_request_t *r, voice_span_t path);
 static ngx_int_t ngx_voice_allow(ngx_voice_ctx_t *ctx);
 static ngx_int_t ngx_voice_run(ngx_voice_ctx_t *ctx);
 static ngx_int_t ngx_voice_wait(ngx_voice_ctx_t *ctx);
@@ -264,7 +265,7 @@ static ngx_int_t
 ngx_voice_route_find(ngx_voice_ctx_t *ctx, ngx_voice_loc_conf_t *lcf)
 {
     size_t               len;
-    ngx_uint_t           i;
+    ngx_uint_t           i, level;
     voice_span_t         path;
     voice_route_e        found;
     voice_method_e       method;
@@ -300,7 +301,9 @@ ngx_voice_route_find(ngx_voice_ctx_t *ctx, ngx_voice_loc_conf_t *lcf)
 
     if (ctx->match.operation->stream != (lcf->stream != NGX_VOICE_STREAM_OFF))
     {
-        ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
+        /* "/events/stream/.." leads nginx elsewhere: the client's fault */
+        level = ngx_voice_is_uri(r, path) ? NGX_LOG_ALERT : NGX_LOG_INFO;
+        ngx_log_error(level, r->connection->log, 0,
                       "\"%s\" is no operation for this location, \"voice_%s\""
                       " should serve it", ctx->match.operation->path,
                       ctx->match.operation->stream ? "stream" : "api");
@@ -311,6 +314,15 @@ ngx_voice_route_find(ngx_voice_ctx_t *ctx, ngx_voice_loc_conf_t *lcf)
 
     return lcf->stream == NGX_VOICE_STREAM_OFF
            ? NGX_OK : ngx_voice_stream_acceptable(ctx);
+}
+
+
+/* nginx has chosen the location by what the client sent, letter by letter. */
+static ngx_uint_t
+ngx_voice_is_uri(ngx_http_request_t *r, voice_span_t path)
+{
+    return path.len == r->uri.len
+           && ngx_memcmp(path.ptr, r->uri.data, path.len) == 0;
 }
 
 
