@@ -6,9 +6,10 @@ use strict;
 use warnings;
 
 use Exporter qw(import);
+use JSON::PP;
 use Test::More;
 
-our @EXPORT = qw(lists_by refuses_queries refused);
+our @EXPORT = qw(lists_by refuses_queries refused improper);
 
 
 # What a list shows, in order, by one member of its rows.  Rows: [query,
@@ -46,6 +47,44 @@ sub refused {
     my @paths = map { $_->{path} } @{$reply->{json}{error}{details}{errors}};
     ok(scalar(grep { $_ eq $path } @paths), "at $path")
         or diag("at: @paths");
+}
+
+
+# What is wrong with a reply to bad input: '' if it has one of the statuses
+# and, being an error, is one that the contract knows, dressed as all are.
+sub improper {
+    my ($voice, $reply, @statuses) = @_;
+
+    return 'no reply' unless defined $reply;
+
+    my $status = $reply->{status};
+    return "status $status" unless grep { $_ == $status } @statuses;
+    return '' if $status < 400;
+
+    my $body = eval { JSON::PP->new->utf8->decode($reply->{content}) };
+    return "$status without JSON" unless ref $body eq 'HASH';
+
+    my $error = $body->{error};
+    my $known = $voice->{contract}{'x-errors'};
+    my $id = $reply->{headers}{'x-request-id'} // '';
+
+    return "$status without an error" unless ref $error eq 'HASH';
+    return "$status with code " . ($error->{code} // 'none')
+        unless $known->{$error->{code} // ''};
+    return "$status with $error->{code}"
+        unless $known->{$error->{code}}{status} == $status
+            || grep { $_ == $status } 408, 411, 414, 501;
+    return "$status without success false"
+        if ref $body->{success} ne 'JSON::PP::Boolean' || $body->{success};
+    return "$status with request ids that differ"
+        unless $id ne '' && $id eq ($body->{request_id} // '')
+            && $id eq ($error->{request_id} // '');
+    return "$status at no time" unless ($error->{timestamp} // '')
+        =~ /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z$/;
+    return "$status without details" unless ref $error->{details} eq 'HASH';
+    return "$status without a reason" unless length $error->{message};
+
+    return '';
 }
 
 

@@ -32,7 +32,7 @@ sub path {
 
     my ($collection) = $template =~ m{^/(?:api/v1|ws|events)/([^/]+)};
     my %capture = (
-        id         => $id->{$collection},
+        id         => $id->{$collection // ''},
         tenant_id  => $id->{tenants},
         outcome_id => $id->{'expected-outcomes'},
         code       => 'en-US',
