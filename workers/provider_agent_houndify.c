@@ -37,6 +37,7 @@ typedef struct {
     char          *info;               /* the header with RequestInfo */
     char           request_id[VOICE_UUID_LEN + 1];
     size_t         sent;               /* bytes of the sound */
+    int64_t        first_ms;           /* of the answer's body */
     int64_t        final_ms;
 } hound_t;
 
@@ -183,6 +184,7 @@ hound_prepare(void *data, worker_http_request_t *request, int attempt)
     voice_uuid_v7(hound->request_id, (uint64_t) now, random);
 
     hound->sent = 0;
+    hound->first_ms = -1;
     hound->final_ms = -1;
     free(hound->info);
     hound->info = hound_info(hound, now / 1000);
@@ -354,7 +356,10 @@ hound_read(void *data, char *buf, size_t size)
 }
 
 
-/* The last piece is the end of the final object. */
+/*
+ * The first piece is the first that the agent says (its headers may come
+ * before it has heard anything), the last one the end of the final object.
+ */
 
 static int
 hound_piece(void *data, voice_span_t piece, int64_t at_ms)
@@ -362,6 +367,10 @@ hound_piece(void *data, voice_span_t piece, int64_t at_ms)
     hound_t  *hound = data;
 
     (void) piece;
+
+    if (hound->first_ms < 0) {
+        hound->first_ms = at_ms;
+    }
 
     hound->final_ms = at_ms;
 
@@ -391,7 +400,8 @@ hound_answer(const hound_t *hound, const worker_http_reply_t *reply,
 
     if (rc == PROVIDER_OK) {
         hound_copy(&read, answer);
-        answer->first_byte_ms = reply->first_byte_ms;
+        answer->first_byte_ms = hound->first_ms >= 0 ? hound->first_ms
+                                                     : reply->first_byte_ms;
         answer->final_result_ms = hound->final_ms >= 0 ? hound->final_ms
                                                        : reply->total_ms;
         answer->network_ms = reply->connected_ms;

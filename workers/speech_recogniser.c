@@ -25,14 +25,15 @@
 
 /*
  * Measured (docs/speech.md).  The half is the fit that is as likely right as
- * wrong, the step how fast that changes; a word of WORD_FRAMES or more must
- * fit by itself, shorter ones are too uncertain.
+ * wrong, the step how fast that changes.  Each stretch of PART_FRAMES must
+ * fit by itself, so that one foreign word is noticed; shorter stretches are
+ * too uncertain.
  */
 #define FIT_HALF       (-33.0)
 #define FIT_STEP       6.0
-#define WORD_HALF      (-75.0)
-#define WORD_STEP      8.0
-#define WORD_FRAMES    12
+#define PART_HALF      (-50.0)
+#define PART_STEP      6.0
+#define PART_FRAMES    45
 #define SNR_MIN        14.0            /* dB of speech over the rest */
 #define COVERED_MIN    0.6             /* of the speech, by words */
 #define FRAME_MS       10
@@ -46,17 +47,19 @@ typedef struct {
 } model_t;
 
 
-/* Score of the phone loop up to each frame. */
+/* Sums of scores up to each frame. */
 typedef struct {
-    double  *sums;
+    double  *loop;                     /* of the phone loop */
+    double  *words;                    /* grammar minus loop, words only */
     int      frames;
-} loop_t;
+} scores_t;
 
 
 /* A word or a pause of the grammar's best sentence. */
 typedef struct {
     const char  *word;
-    int          frames;
+    int          from;                 /* first frame */
+    int          to;                   /* last frame */
     double       fit;                  /* sum over the frames */
 } segment_t;
 
@@ -86,16 +89,17 @@ static int grammar_path(char *out, size_t size, const char *dir,
 static voice_rc_t grammar_load(speech_recogniser_t *recogniser,
     const speech_sound_t *sound, char *name);
 static voice_rc_t loop_run(speech_recogniser_t *recogniser,
-    const voice_audio_t *audio, loop_t *loop);
-static double loop_score(const loop_t *loop, int from, int to);
+    const voice_audio_t *audio, scores_t *scores);
+static double stretch(const double *sums, int from, int to);
 static voice_rc_t grammar_run(speech_recogniser_t *recogniser,
     const char *name, const speech_sound_t *sound);
 static voice_rc_t grammar_stream(speech_recogniser_t *recogniser,
     const speech_sound_t *sound);
 static voice_rc_t hearing_read(speech_recogniser_t *recogniser,
-    const loop_t *loop, speech_hearing_t *hearing);
-static void segment_add(const segment_t *segment, tally_t *tally,
-    speech_hearing_t *hearing);
+    scores_t *scores, speech_hearing_t *hearing);
+static void segment_add(const segment_t *segment, scores_t *scores,
+    tally_t *tally);
+static double worst_part(scores_t *scores);
 static int word_add(tally_t *tally, const char *word);
 static void hearing_judge(speech_hearing_t *hearing);
 static void hearing_reject(speech_hearing_t *hearing,
@@ -158,7 +162,7 @@ speech_hear(speech_recogniser_t *recogniser, const speech_sound_t *sound,
     speech_hearing_t *hearing)
 {
     char                    name[SEARCH_NAME];
-    loop_t                  loop = { NULL, 0 };
+    scores_t                scores = { NULL, NULL, 0 };
     voice_rc_t              rc;
     voice_audio_measures_t  measures;
 
@@ -187,16 +191,17 @@ speech_hear(speech_recogniser_t *recogniser, const speech_sound_t *sound,
         return hearing->text == NULL ? VOICE_NOMEM : VOICE_OK;
     }
 
-    rc = loop_run(recogniser, &sound->audio, &loop);
+    rc = loop_run(recogniser, &sound->audio, &scores);
     if (rc == VOICE_OK) {
         rc = grammar_run(recogniser, name, sound);
     }
 
     if (rc == VOICE_OK) {
-        rc = hearing_read(recogniser, &loop, hearing);
+        rc = hearing_read(recogniser, &scores, hearing);
     }
 
-    free(loop.sums);
+    free(scores.loop);
+    free(scores.words);
 
     return rc;
 }
@@ -373,7 +378,7 @@ grammar_load(speech_recogniser_t *recogniser, const speech_sound_t *sound,
 
 static voice_rc_t
 loop_run(speech_recogniser_t *recogniser, const voice_audio_t *audio,
-    loop_t *loop)
+    scores_t *scores)
 {
     int            i, from, to;
     int32          acoustic, language, back;
@@ -392,9 +397,10 @@ loop_run(speech_recogniser_t *recogniser, const voice_audio_t *audio,
 
     cmn_live_get(ps_get_feat(decoder)->cmn_struct, recogniser->mean);
 
-    loop->frames = ps_get_n_frames(decoder);
-    loop->sums = calloc(loop->frames + 1, sizeof(double));
-    if (loop->sums == NULL) {
+    scores->frames = ps_get_n_frames(decoder);
+    scores->loop = calloc(scores->frames + 1, sizeof(double));
+    scores->words = calloc(scores->frames + 1, sizeof(double));
+    if (scores->loop == NULL || scores->words == NULL) {
         return VOICE_NOMEM;
     }
 
@@ -405,29 +411,25 @@ loop_run(speech_recogniser_t *recogniser, const voice_audio_t *audio,
         ps_seg_frames(segment, &from, &to);
         (void) ps_seg_prob(segment, &acoustic, &language, &back);
 
-        for (i = from; i <= to && i < loop->frames; i++) {
-            loop->sums[i + 1] = acoustic / (double) (to - from + 1);
+        for (i = from; i <= to && i < scores->frames; i++) {
+            scores->loop[i + 1] = acoustic / (double) (to - from + 1);
         }
     }
 
-    for (i = 0; i < loop->frames; i++) {
-        loop->sums[i + 1] += loop->sums[i];
+    for (i = 0; i < scores->frames; i++) {
+        scores->loop[i + 1] += scores->loop[i];
     }
 
     return VOICE_OK;
 }
 
 
-/* Score of the frames from .. to, both included. */
+/* Sum of the frames from .. to, both included. */
 
 static double
-loop_score(const loop_t *loop, int from, int to)
+stretch(const double *sums, int from, int to)
 {
-    if (to >= loop->frames) {
-        to = loop->frames - 1;
-    }
-
-    return from > to ? 0 : loop->sums[to + 1] - loop->sums[from];
+    return sums[to + 1] - sums[from];
 }
 
 
@@ -503,10 +505,9 @@ grammar_stream(speech_recogniser_t *recogniser, const speech_sound_t *sound)
 /* Reads the words and how well they fit. */
 
 static voice_rc_t
-hearing_read(speech_recogniser_t *recogniser, const loop_t *loop,
+hearing_read(speech_recogniser_t *recogniser, scores_t *scores,
     speech_hearing_t *hearing)
 {
-    int        from, to;
     int32      acoustic, language, back;
     tally_t    tally = { .len = 0 };
     segment_t  segment;
@@ -516,17 +517,21 @@ hearing_read(speech_recogniser_t *recogniser, const loop_t *loop,
            ? NULL : ps_seg_iter(recogniser->decoder);
 
     for ( /* void */ ; next != NULL; next = ps_seg_next(next)) {
-        ps_seg_frames(next, &from, &to);
+        ps_seg_frames(next, &segment.from, &segment.to);
         (void) ps_seg_prob(next, &acoustic, &language, &back);
 
-        segment.word = ps_seg_word(next);
-        segment.frames = to - from + 1;
-        segment.fit = acoustic - loop_score(loop, from, to);
+        if (segment.to < segment.from || segment.to >= scores->frames) {
+            continue;
+        }
 
-        segment_add(&segment, &tally, hearing);
+        segment.word = ps_seg_word(next);
+        segment.fit = acoustic - stretch(scores->loop, segment.from,
+                                         segment.to);
+        segment_add(&segment, scores, &tally);
     }
 
     hearing->fit = tally.frames > 0 ? tally.fit / tally.frames : 0;
+    hearing->worst = worst_part(scores);
     hearing->covered = (double) tally.word_frames * FRAME_MS
                        / hearing->speech_ms;
     hearing->text = strdup(tally.text);
@@ -541,28 +546,47 @@ hearing_read(speech_recogniser_t *recogniser, const loop_t *loop,
 
 
 static void
-segment_add(const segment_t *segment, tally_t *tally,
-    speech_hearing_t *hearing)
+segment_add(const segment_t *segment, scores_t *scores, tally_t *tally)
 {
-    double  fit;
+    int  i, n;
 
-    if (segment->frames <= 0) {
-        return;
-    }
-
-    tally->frames += segment->frames;
+    n = segment->to - segment->from + 1;
+    tally->frames += n;
     tally->fit += segment->fit;
 
     if (!word_add(tally, segment->word)) {
         return;
     }
 
-    tally->word_frames += segment->frames;
-    fit = segment->fit / segment->frames;
+    tally->word_frames += n;
 
-    if (segment->frames >= WORD_FRAMES && fit < hearing->worst) {
-        hearing->worst = fit;
+    for (i = segment->from; i <= segment->to; i++) {
+        scores->words[i + 1] = segment->fit / n;
     }
+}
+
+
+/* Mean fit of the worst stretch of PART_FRAMES. */
+
+static double
+worst_part(scores_t *scores)
+{
+    int     i;
+    double  fit, worst = 0;
+
+    for (i = 0; i < scores->frames; i++) {
+        scores->words[i + 1] += scores->words[i];
+    }
+
+    for (i = 0; i + PART_FRAMES <= scores->frames; i++) {
+        fit = stretch(scores->words, i, i + PART_FRAMES - 1) / PART_FRAMES;
+
+        if (fit < worst) {
+            worst = fit;
+        }
+    }
+
+    return worst;
 }
 
 
@@ -596,7 +620,7 @@ word_add(tally_t *tally, const char *word)
 static void
 hearing_judge(speech_hearing_t *hearing)
 {
-    double  sentence, word;
+    double  sentence, part;
 
     if (hearing->text[0] == '\0' || hearing->snr_db < SNR_MIN
         || hearing->covered < COVERED_MIN)
@@ -606,8 +630,8 @@ hearing_judge(speech_hearing_t *hearing)
     }
 
     sentence = likelihood(hearing->fit, FIT_HALF, FIT_STEP);
-    word = likelihood(hearing->worst, WORD_HALF, WORD_STEP);
-    hearing->confidence = sentence < word ? sentence : word;
+    part = likelihood(hearing->worst, PART_HALF, PART_STEP);
+    hearing->confidence = sentence < part ? sentence : part;
     hearing->verdict = SPEECH_HEARD;
 
     if (hearing->confidence < 0.5) {

@@ -66,7 +66,7 @@ typedef struct {
     double            fit;             /* mean log score of a frame, grammar
                                           minus phones: about -10 for what
                                           was said, far below for the rest */
-    double            worst;           /* fit of the worst word */
+    double            worst;           /* fit of the worst 0.45 seconds */
     double            covered;         /* part of the speech that the words
                                           fill; may exceed 1 */
     double            snr_db;          /* as voice_audio_measure() has it */
