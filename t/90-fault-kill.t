@@ -16,7 +16,7 @@ my $kills = $ENV{VOICE_TEST_LONG} ? 100 : 20;
 
 my $voice = Voice->start(processes => 2, workers => 2);
 my $owner = $voice->tenant('acme');
-my $suite = Voice::Demo::suite($voice, $owner, 2);
+my $suite = Voice::Demo::suite($voice, $owner, 1);
 
 my %victims = (
     worker     => sub { kill_child('workers') },
@@ -55,7 +55,7 @@ is($voice->sql("select count(*) from (select subject_id from core.event where"
    'the end of each run was told once');
 is($voice->sql("select count(*) from core.job where state in ('queued',"
                . " 'running')"), 0, 'no job is left');
-is($voice->sql("select count(*) from core.execution where status = 'error'"),
+is($voice->sql("select count(*) from core.voice_test_execution where status = 'error'"),
    0, 'no execution was given up');
 
 ok($voice->wait_for(sub {
