@@ -207,11 +207,18 @@ language plpgsql security definer set search_path = core, pg_temp
 as $$
 declare
     v_tenant  uuid := core.tenant();
+    v_id      uuid := (new.args ->> 'execution_id')::uuid;
 begin
     perform core.use_tenant(new.tenant_id);
-    perform core.execution_set_state(
-        core.execution_lock((new.args ->> 'execution_id')::uuid), 'error',
-        p_note => coalesce(new.error, 'The job ended without a result.'));
+
+    -- a job may outlive what it was for: that must not keep it alive
+    if exists (select from core.voice_test_execution x
+                where x.tenant_id = new.tenant_id and x.id = v_id)
+    then
+        perform core.execution_set_state(core.execution_lock(v_id), 'error',
+            p_note => coalesce(new.error, 'The job ended without a result.'));
+    end if;
+
     perform core.use_tenant(v_tenant);
 
     return null;

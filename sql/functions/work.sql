@@ -244,13 +244,19 @@ begin
               order by l.id limit 1000
                 for update skip locked
     loop
-        update core.job r
-           set state = case when j.lost < 9 then 'queued' else 'dead' end,
-               ended_at = case when j.lost < 9 then null else now() end,
-               run_at = now(), sent_at = now(), lost = j.lost + 1,
-               lease_until = null, worker = null,
-               error = 'The worker that ran the job died.'
-         where r.id = j.id;
+        -- one job whose triggers fail must not hold up all others
+        begin
+            update core.job r
+               set state = case when j.lost < 9 then 'queued' else 'dead' end,
+                   ended_at = case when j.lost < 9 then null else now() end,
+                   run_at = now(), sent_at = now(), lost = j.lost + 1,
+                   lease_until = null, worker = null,
+                   error = 'The worker that ran the job died.'
+             where r.id = j.id;
+        exception when others then
+            raise warning 'job % is not rescued: %', j.id, sqlerrm;
+            continue;
+        end;
 
         perform core.count('jobs_rescued', j.kind);
         v_wake := v_wake || case when j.lost < 9 then array[j.queue]
