@@ -245,13 +245,17 @@ ngx_voice_api_file(ngx_conf_t *cf, ngx_str_t *path, ngx_array_t *files)
     voice_contract_file_t  *file;
 
     copy.len = path->len;
-    copy.data = ngx_pstrdup(cf->temp_pool, &(ngx_str_t) { path->len + 1,
-                                                          path->data });
+    copy.data = ngx_pnalloc(cf->temp_pool, path->len + 1);
     file = ngx_array_push(files);
 
-    if (copy.data == NULL || file == NULL
-        || ngx_voice_conf_read(cf, &copy, NGX_VOICE_CONTRACT_FILE_MAX, &text)
-           != NGX_OK)
+    if (copy.data == NULL || file == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_cpystrn(copy.data, path->data, path->len + 1);
+
+    if (ngx_voice_conf_read(cf, &copy, NGX_VOICE_CONTRACT_FILE_MAX, &text)
+        != NGX_OK)
     {
         return NGX_ERROR;
     }

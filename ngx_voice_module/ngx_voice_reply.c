@@ -51,8 +51,7 @@ ngx_voice_answer(ngx_voice_ctx_t *ctx)
     }
 
     span = ngx_voice_column(ctx->result, NGX_VOICE_COLUMN_STATUS);
-    status = span.len == 0 ? NGX_HTTP_OK
-                           : ngx_atoi((u_char *) span.ptr, span.len);
+    status = ngx_atoi((u_char *) span.ptr, span.len);
 
     data = ngx_voice_column_str(ctx->result, NGX_VOICE_COLUMN_DATA);
     wake = ngx_voice_column_str(ctx->result, NGX_VOICE_COLUMN_WAKE);

@@ -8,6 +8,7 @@
 
 
 static void ngx_voice_ready(ngx_voice_ctx_t *ctx);
+static void ngx_voice_ready_ask(ngx_voice_ctx_t *ctx);
 static void ngx_voice_ready_answered(void *data, ngx_voice_pg_e outcome,
     PGresult **result);
 static void ngx_voice_ready_ping(ngx_voice_ctx_t *ctx);
@@ -83,6 +84,14 @@ static void
 ngx_voice_ready(ngx_voice_ctx_t *ctx)
 {
     ctx->args = json_object();
+    ngx_voice_ready_ask(ctx);
+}
+
+
+static void
+ngx_voice_ready_ask(ngx_voice_ctx_t *ctx)
+{
+    ctx->attempts++;
 
     if (ngx_voice_query(ctx, &ctx->operation->statement, ctx->args,
                         ngx_voice_ready_answered)
@@ -100,6 +109,15 @@ ngx_voice_ready_answered(void *data, ngx_voice_pg_e outcome,
     ngx_voice_ctx_t  *ctx = data;
 
     ctx->query = NULL;
+
+    /* one lost connection is not yet a database that is down */
+
+    if (outcome == NGX_VOICE_PG_DOWN && ctx->attempts == 1
+        && !ctx->conf->stopped)
+    {
+        ngx_voice_ready_ask(ctx);
+        return;
+    }
 
     if (outcome == NGX_VOICE_PG_RESULT) {
         ctx->result = *result;
