@@ -352,30 +352,22 @@ attempt_result(attempt_t *a, CURLcode code, const char *origin)
 static void
 attempt_times(attempt_t *a)
 {
-    unsigned    i;
-    curl_off_t  us;
+    curl_off_t            us;
+    worker_http_reply_t  *reply;
 
-    const struct {
-        CURLINFO  info;
-        int64_t  *ms;
-    } times[] = {
-        { CURLINFO_PRETRANSFER_TIME_T, &a->reply->connected_ms },
-        { CURLINFO_TOTAL_TIME_T, &a->reply->total_ms }
-    };
+    reply = a->reply;
+    reply->total_ms = worker_now_ms() - a->begin_ms;
+    us = 0;
 
-    for (i = 0; i < VOICE_ARRAY_SIZE(times); i++) {
-        us = 0;
-
-        if (curl_easy_getinfo(a->curl, times[i].info, &us) == CURLE_OK
-            && us > 0)
-        {
-            *times[i].ms = (us + 500) / 1000;
-        }
+    if (curl_easy_getinfo(a->curl, CURLINFO_PRETRANSFER_TIME_T, &us)
+        == CURLE_OK && us > 0)
+    {
+        reply->connected_ms = us / 1000;
     }
 
     /* a body from memory is handed over as soon as there is a connection */
     if (a->request->read == NULL) {
-        a->reply->sent_ms = a->reply->connected_ms;
+        reply->sent_ms = reply->connected_ms;
     }
 }
 

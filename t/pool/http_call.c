@@ -27,6 +27,7 @@ typedef struct {
 
 
 static int call_option(call_t *call, const char *name, const char *value);
+static int call_special(call_t *call, const char *name, const char *value);
 static void call_print(const call_t *call, const worker_http_reply_t *reply);
 static long on_read(void *data, char *buf, size_t size);
 static int on_prepare(void *data, worker_http_request_t *request,
@@ -121,6 +122,18 @@ call_option(call_t *call, const char *name, const char *value)
             return 1;
         }
     }
+
+    return call_special(call, name, value);
+}
+
+
+/* Options that are no plain members of the request. */
+static int
+call_special(call_t *call, const char *name, const char *value)
+{
+    worker_http_request_t  *r;
+
+    r = &call->request;
 
     if (strcmp(name, "body") == 0) {
         r->body = voice_span_str(value);
