@@ -233,6 +233,13 @@ validation_json(job_measures_t *m)
     decision = voice_score_decide(&m->scores, &m->gates,
                                   known ? &confidence : NULL, &m->policy);
 
+    /* sound that nobody could listen to is for a human */
+    if (m->heard.text == NULL && decision == VOICE_DECISION_AUTO_PASS
+        && !json_is_null(json_object_get(m->input, "response_audio")))
+    {
+        decision = VOICE_DECISION_MANUAL_REVIEW;
+    }
+
     if (m->heard.text != NULL) {
         (void) json_object_set_new(m->detail, "verdict",
                                    json_string(m->heard.verdict));

@@ -40,7 +40,8 @@ sphinx_transcribe(const provider_call_t *call,
                             recording->language))
     {
         return provider_fail(fault, PROVIDER_UNSUPPORTED,
-                             "no recogniser for language %.*s in domain \"%s\"",
+                             "no recogniser for language %.*s in domain "
+                             "\"%s\"",
                              (int) recording->language.len,
                              recording->language.ptr, recording->domain);
     }

@@ -7,12 +7,11 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <pocketsphinx.h>
 #include <sphinxbase/err.h>
 
-#include "../lib/voice_language.h"
+#include "speech_domain.h"
 #include "speech_recogniser.h"
 
 
@@ -37,14 +36,6 @@
 #define SNR_MIN        14.0            /* dB of speech over the rest */
 #define COVERED_MIN    0.6             /* of the speech, by words */
 #define FRAME_MS       10
-
-
-typedef struct {
-    const char  *language;             /* primary subtag */
-    const char  *acoustic;
-    const char  *dictionary;
-    const char  *phones;
-} model_t;
 
 
 /* Sums of scores up to each frame. */
@@ -84,8 +75,6 @@ struct speech_recogniser_s {
 
 
 static ps_decoder_t *decoder_create(speech_recogniser_t *recogniser);
-static int grammar_path(char *out, size_t size, const char *dir,
-    const speech_sound_t *sound);
 static voice_rc_t grammar_load(speech_recogniser_t *recogniser,
     const speech_sound_t *sound, char *name);
 static voice_rc_t loop_run(speech_recogniser_t *recogniser,
@@ -106,15 +95,6 @@ static void hearing_reject(speech_hearing_t *hearing,
     speech_verdict_e verdict);
 static double likelihood(double fit, double half, double step);
 
-
-static const model_t  models[] = {
-    { "en",
-      "/usr/share/pocketsphinx/model/en-us/en-us",
-      "/usr/share/pocketsphinx/model/en-us/cmudict-en-us.dict",
-      "/usr/share/pocketsphinx/model/en-us/en-us-phone.lm.bin" }
-};
-
-static const char  *side_names[] = { "questions", "answers" };
 
 static const char  *verdict_names[] = {
     "heard", "silence", "noise", "foreign"
@@ -216,38 +196,6 @@ speech_hearing_release(speech_hearing_t *hearing)
 }
 
 
-int
-speech_understands(const char *dir, const char *domain,
-    voice_span_t language)
-{
-    char            path[1024];
-    speech_sound_t  sound = { .domain = domain, .language = language };
-
-    for (sound.side = SPEECH_QUESTIONS; sound.side <= SPEECH_ANSWERS;
-         sound.side++)
-    {
-        if (!grammar_path(path, sizeof(path), dir, &sound)
-            || access(path, R_OK) != 0)
-        {
-            return 0;
-        }
-    }
-
-    return 1;
-}
-
-
-int
-speech_name_valid(const char *name)
-{
-    size_t  len;
-
-    len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-");
-
-    return len > 0 && len < SPEECH_NAME_MAX && name[len] == '\0';
-}
-
-
 const char *
 speech_verdict_name(speech_verdict_e verdict)
 {
@@ -269,8 +217,8 @@ decoder_create(speech_recogniser_t *recogniser)
     err_set_logfp(NULL);
 
     recogniser->config = cmd_ln_init(NULL, ps_args(), TRUE,
-                                     "-hmm", models[0].acoustic,
-                                     "-dict", models[0].dictionary,
+                                     "-hmm", speech_models[0].acoustic,
+                                     "-dict", speech_models[0].dictionary,
                                      "-logfn", "/dev/null",
                                      "-compallsen", "yes",
                                      "-allphone_ci", "yes",
@@ -285,7 +233,7 @@ decoder_create(speech_recogniser_t *recogniser)
         return NULL;
     }
 
-    if (ps_set_allphone_file(decoder, PHONES, models[0].phones) != 0
+    if (ps_set_allphone_file(decoder, PHONES, speech_models[0].phones) != 0
         || ps_get_feat(decoder)->cmn_struct->veclen > CEPSTRA_MAX)
     {
         ps_free(decoder);
@@ -296,56 +244,21 @@ decoder_create(speech_recogniser_t *recogniser)
 }
 
 
-/* Writes the path of a grammar; 0: the language or the name is unknown. */
-
-static int
-grammar_path(char *out, size_t size, const char *dir,
-    const speech_sound_t *sound)
-{
-    int           len;
-    size_t        i;
-    voice_span_t  primary;
-
-    if (!speech_name_valid(sound->domain)) {
-        return 0;
-    }
-
-    primary = voice_language_primary(sound->language);
-
-    for (i = 0; i < VOICE_ARRAY_SIZE(models); i++) {
-        if (!voice_language_matches(voice_span_str(models[i].language),
-                                    primary))
-        {
-            continue;
-        }
-
-        len = snprintf(out, size, "%s/%s/%s/%s.gram", dir, sound->domain,
-                       models[i].language, side_names[sound->side]);
-
-        return len > 0 && (size_t) len < size;
-    }
-
-    return 0;
-}
-
-
 /* Makes sure that the grammar's search is there; writes its name. */
 
 static voice_rc_t
 grammar_load(speech_recogniser_t *recogniser, const speech_sound_t *sound,
     char *name)
 {
-    char      path[1024];
+    char      path[SPEECH_PATH_MAX];
     unsigned  i;
 
-    if (!grammar_path(path, sizeof(path), recogniser->dir, sound)
-        || access(path, R_OK) != 0)
-    {
+    if (!speech_grammar_path(path, sizeof(path), recogniser->dir, sound)) {
         return VOICE_NOTFOUND;
     }
 
     snprintf(name, SEARCH_NAME, "%s.%s", sound->domain,
-             side_names[sound->side]);
+             speech_side_names[sound->side]);
 
     for (i = 0; i < recogniser->nsearches; i++) {
         if (strcmp(recogniser->searches[i], name) == 0) {

@@ -287,6 +287,7 @@ expectations(void)
     result = validated(input);
     ok(json_is_null(json_object_get(result, "heard_text")),
        "a language without a recogniser is not heard");
+    decides(result, "manual_review", "what nobody heard is for a human");
     json_decref(result);
 }
 
