@@ -162,7 +162,8 @@ sub sessions {
     is($voice->call('get_session', as => $person, path => { id => $id })
              ->{status}, 200, 'and each of them');
     is($voice->call('delete_session', as => $person, path => { id => $id })
-             ->{status}, 200, 'and can end one');
+             ->{status}, 204, 'and can end one');
+    in_use('list_sessions', $person, $id, 'a session that is over');
 
     is($voice->call('logout', as => $second)->{status}, 200,
        'one can log out');
@@ -205,10 +206,14 @@ sub users {
         path => { id => $owner->{user_id} },
         body => { role => 'viewer' })->{status}, 409,
        'nobody changes his own role');
+    is($voice->call('update_user', as => $owner, path => { id => $user->{id} },
+        body => { is_active => JSON::PP::false })->{json}{data}{role},
+       'supervisor', 'a change leaves alone what was not sent');
+    in_use('list_users', $owner, $user->{id}, 'a user who is shut out');
     is($voice->call('list_users', as => $voice->person('acme', 'viewer'))
              ->{status}, 403, 'a viewer may not see users');
     is($voice->call('delete_user', as => $owner, path => { id => $user->{id} })
-             ->{status}, 200, 'an owner removes a user');
+             ->{status}, 204, 'an owner removes a user');
     is($voice->login('new@acme.example', 'Correct-Horse-9')->{status}, 401,
        'who then cannot log in');
 }
@@ -229,11 +234,30 @@ sub memberships {
     is($voice->call('update_membership', as => $owner, path => { id => $id },
         body => { role => 'operator' })->{json}{data}{role}, 'operator',
        'which can change');
+    $voice->call('update_membership', as => $owner, path => { id => $id },
+                 body => { is_active => JSON::PP::false });
+    in_use('list_memberships', $owner, $id, 'a member who is shut out');
     is($voice->call('delete_membership', as => $owner, path => { id => $id })
-             ->{status}, 200, 'and end');
+             ->{status}, 204, 'and end');
     is($voice->call('create_membership', as => $owner, body => {
         email => 'nobody@acme.example', role => 'viewer' })->{status}, 404,
        'an unknown person cannot join');
+}
+
+
+# Lists show what is in use; the rest is asked for.
+sub in_use {
+    my ($list, $actor, $id, $what) = @_;
+
+    my %seen;
+    for my $active ('', 'true', 'false') {
+        my $reply = $voice->call($list, as => $actor, query => {
+            page_size => 100, $active ? (is_active => $active) : () });
+        $seen{$active} = grep { $_->{id} eq $id } @{$reply->{json}{data}};
+    }
+
+    is("$seen{''}$seen{true}$seen{false}", '001',
+       "$what is listed when asked for only");
 }
 
 
@@ -262,9 +286,10 @@ sub api_keys {
     is($voice->call('list_test_suites', as => $key)->{status}, 403,
        'and are kept to');
     is($voice->call('delete_api_key', as => $owner,
-        path => { id => $made->{id} })->{status}, 200, 'a key is revoked');
+        path => { id => $made->{id} })->{status}, 204, 'a key is revoked');
     is($voice->call('list_test_suites', as => $key)->{status}, 401,
        'and is dead at once');
+    in_use('list_api_keys', $owner, $made->{id}, 'a revoked key');
 }
 
 
@@ -293,5 +318,5 @@ sub tenants {
     is($refused->{status}, 403, 'its people are refused');
     is($refused->{json}{error}{code}, 'TENANT_SUSPENDED', 'by its own code');
     is($voice->call('delete_tenant', as => $root, path => { id => $id })
-             ->{status}, 200, 'a tenant is deleted');
+             ->{status}, 204, 'a tenant is deleted');
 }

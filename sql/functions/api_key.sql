@@ -83,7 +83,7 @@ as $$
 declare
     v_page     core.paging := core.page(args);
     v_pattern  text := core.pattern(args ->> 'search');
-    v_active   boolean := (args ->> 'is_active')::boolean;
+    v_active   boolean := coalesce((args ->> 'is_active')::boolean, true);
     v_total    bigint;
     v_data     json;
 begin
@@ -91,9 +91,8 @@ begin
       from core.api_key k
      where k.tenant_id = core.tenant()
        and (v_pattern is null or k.name ilike v_pattern)
-       and (v_active is null
-            or v_active = (k.revoked_at is null
-                           and coalesce(k.expires_at > now(), true)));
+       and v_active = (k.revoked_at is null
+                       and coalesce(k.expires_at > now(), true));
 
     select json_agg(core.api_key_json(r.k)
                     order by (r.k).created_at desc, (r.k).id desc)
@@ -102,10 +101,8 @@ begin
               from core.api_key k
              where k.tenant_id = core.tenant()
                and (v_pattern is null or k.name ilike v_pattern)
-               and (v_active is null
-                    or v_active = (k.revoked_at is null
-                                   and coalesce(k.expires_at > now(),
-                                                true)))
+               and v_active = (k.revoked_at is null
+                               and coalesce(k.expires_at > now(), true))
              order by k.created_at desc, k.id desc
              limit v_page.page_size offset v_page.skip) r;
 
@@ -231,6 +228,6 @@ begin
         perform core.audit('api_key.revoked', 'api_key', k.id);
     end if;
 
-    return core.reply(json_build_object('id', k.id, 'deleted', true));
+    return core.reply(null, 204);
 end
 $$;

@@ -37,14 +37,15 @@ returns api.reply
 language plpgsql stable security definer set search_path = core, pg_temp
 as $$
 declare
-    v_page   core.paging := core.page(args);
-    v_role   text := args ->> 'role';
-    v_total  bigint;
-    v_data   json;
+    v_page    core.paging := core.page(args);
+    v_role    text := args ->> 'role';
+    v_active  boolean := coalesce((args ->> 'is_active')::boolean, true);
+    v_total   bigint;
+    v_data    json;
 begin
     select count(*) into v_total
       from core.membership m
-     where m.tenant_id = core.tenant()
+     where m.tenant_id = core.tenant() and m.is_active = v_active
        and (v_role is null or m.role = v_role);
 
     select json_agg(core.membership_json(r.m, r.u)
@@ -53,6 +54,7 @@ begin
       from (select m, u
               from core.membership m join core.app_user u on u.id = m.user_id
              where m.tenant_id = core.tenant()
+               and m.is_active = v_active
                and (v_role is null or m.role = v_role)
              order by m.created_at desc, m.id desc
              limit v_page.page_size offset v_page.skip) r;
@@ -157,6 +159,6 @@ begin
     perform core.audit('membership.deleted', 'membership', m.id,
                        jsonb_build_object('user_id', m.user_id));
 
-    return core.reply(json_build_object('id', m.id, 'deleted', true));
+    return core.reply(null, 204);
 end
 $$;

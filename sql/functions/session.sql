@@ -30,7 +30,7 @@ as $$
 declare
     v_page    core.paging := core.page(args);
     v_user    uuid := (args ->> 'user_id')::uuid;
-    v_active  boolean := (args ->> 'is_active')::boolean;
+    v_active  boolean := coalesce((args ->> 'is_active')::boolean, true);
     v_total   bigint;
     v_data    json;
 begin
@@ -38,8 +38,7 @@ begin
       from core.session s
      where s.tenant_id = core.tenant() and core.session_visible(s, ctx)
        and (v_user is null or s.user_id = v_user)
-       and (v_active is null
-            or v_active = (s.ended_at is null and s.expires_at > now()));
+       and v_active = (s.ended_at is null and s.expires_at > now());
 
     select json_agg(core.session_json(r.s, ctx)
                     order by (r.s).created_at desc, (r.s).id desc)
@@ -49,9 +48,8 @@ begin
              where s.tenant_id = core.tenant()
                and core.session_visible(s, ctx)
                and (v_user is null or s.user_id = v_user)
-               and (v_active is null
-                    or v_active = (s.ended_at is null
-                                   and s.expires_at > now()))
+               and v_active = (s.ended_at is null
+                               and s.expires_at > now())
              order by s.created_at desc, s.id desc
              limit v_page.page_size offset v_page.skip) r;
 
@@ -102,6 +100,6 @@ begin
                            jsonb_build_object('user_id', s.user_id));
     end if;
 
-    return core.reply(json_build_object('id', s.id, 'deleted', true));
+    return core.reply(null, 204);
 end
 $$;

@@ -205,6 +205,6 @@ begin
 
     perform core.audit('tenant.deleted', 'tenant', t.id);
 
-    return core.reply(json_build_object('id', t.id, 'deleted', true));
+    return core.reply(null, 204);
 end
 $$;

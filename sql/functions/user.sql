@@ -126,7 +126,7 @@ declare
     v_page     core.paging := core.page(args);
     v_pattern  text := core.pattern(args ->> 'search');
     v_role     text := args ->> 'role';
-    v_active   boolean := (args ->> 'is_active')::boolean;
+    v_active   boolean := coalesce((args ->> 'is_active')::boolean, true);
     v_sort     text := coalesce(args ->> 'sort', '-created_at');
     v_total    bigint;
     v_data     json;
@@ -135,7 +135,7 @@ begin
       from core.membership m join core.app_user u on u.id = m.user_id
      where m.tenant_id = core.tenant()
        and (v_role is null or m.role = v_role)
-       and (v_active is null or m.is_active = v_active)
+       and m.is_active = v_active
        and (v_pattern is null or u.email ilike v_pattern
             or u.display_name ilike v_pattern);
 
@@ -155,7 +155,7 @@ begin
               from core.membership m join core.app_user u on u.id = m.user_id
              where m.tenant_id = core.tenant()
                and (v_role is null or m.role = v_role)
-               and (v_active is null or m.is_active = v_active)
+               and m.is_active = v_active
                and (v_pattern is null or u.email ilike v_pattern
                     or u.display_name ilike v_pattern)
              order by place
@@ -277,6 +277,6 @@ begin
     perform core.member_delete(m);
     perform core.audit('user.deleted', 'user', m.user_id);
 
-    return core.reply(json_build_object('id', m.user_id, 'deleted', true));
+    return core.reply(null, 204);
 end
 $$;

@@ -104,7 +104,7 @@ select throws_ok($$ select pg_temp.as('owner@new.example') $$, 'V2403',
                  'TENANT_SUSPENDED', 'then nobody logs in');
 select is((select status from api.delete_tenant(
            pg_temp.as('root@platform.example'),
-           jsonb_build_object('id', pg_temp.get('new')))), 200,
+           jsonb_build_object('id', pg_temp.get('new')))), 204,
           'the platform deletes');
 select throws_ok($$ select api.get_tenant(
     pg_temp.as('root@platform.example'),
@@ -217,7 +217,7 @@ select is((api.login(api.enter(null, null, 'anonymous', null, null, 'r',
           ).claims ->> 'role', 'qa_lead', 'or in the tenant that he names');
 select is((select status from api.delete_membership(
            pg_temp.as('owner@acme.example'), jsonb_build_object(
-               'id', pg_temp.get('guest')))), 200, 'a membership ends');
+               'id', pg_temp.get('guest')))), 204, 'a membership ends');
 select is((pg_temp.as('owner@other.example')).role, 'owner',
           'the person stays');
 select throws_ok($$ select api.get_user(pg_temp.as('owner@acme.example'),
@@ -283,7 +283,7 @@ select is((select data ->> 'secret' from api.get_api_key(
                pg_temp.get('key')))), null, 'the secret is shown once');
 select is((select status from api.delete_api_key(
            pg_temp.as('admin@acme.example'), jsonb_build_object('id',
-               pg_temp.get('key')))), 200, 'a key is revoked');
+               pg_temp.get('key')))), 204, 'a key is revoked');
 select throws_ok($$ select pg_temp.key_ctx() $$, 'V2401',
                  'AUTH_INVALID_TOKEN', 'and is nothing then');
 select is((select status from api.create_api_key(
