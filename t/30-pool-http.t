@@ -143,6 +143,7 @@ close $closed;
 my @r = call_url("http://127.0.0.1:$port/", 'calls=6');
 is_deeply([map { $_->{result} } @r], [('connect') x 5, 'circuit_open'],
           'after five failures in a row a host is left alone');
+cmp_ok($r[5]{retry_after}, '>', 20, 'and the caller told for how long');
 @r = call_url("$url/teapot", 'calls=7');
 is($r[6]{status}, 418, 'a host that answers is not left alone');
 

@@ -4,7 +4,6 @@
  * that was used least lately.
  */
 
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -48,6 +47,17 @@ worker_breaker_admits(const char *origin)
     b->trying = 1;
 
     return 1;
+}
+
+
+int64_t
+worker_breaker_left_ms(const char *origin)
+{
+    int64_t  left;
+
+    left = breaker_find(origin)->open_until - worker_now_ms();
+
+    return left > 0 ? left : 0;
 }
 
 

@@ -8,6 +8,9 @@
 #define WORKER_BREAKER_H
 
 
+#include <stdint.h>
+
+
 #define WORKER_BREAKER_HOST      256   /* bytes of "https://host:port" */
 #define WORKER_BREAKER_FAILURES  5     /* in a row */
 #define WORKER_BREAKER_OPEN_MS   30000
@@ -18,6 +21,8 @@
  * once, until the result of that call is known.
  */
 int worker_breaker_admits(const char *origin);
+/* How long the circuit stays open, in ms; 0: it is not. */
+int64_t worker_breaker_left_ms(const char *origin);
 /* The result of a call that was admitted; good: bool. */
 void worker_breaker_result(const char *origin, int good);
 /* A call that was admitted was not made. */

@@ -266,6 +266,8 @@ attempt(worker_http_request_t *request, worker_http_reply_t *reply,
                             "too many calls have failed: \"%s\" is left "
                             "alone for a while", origin);
         reply->retryable = 1;
+        reply->retry_after = 1 + (int) (worker_breaker_left_ms(origin)
+                                        / 1000);
         return 0;
     }
 

@@ -99,7 +99,8 @@ typedef struct {
     char          *headers;            /* private: worker_http_header() */
     int            attempts;
     int            retryable;          /* bool: passing fault */
-    int            retry_after;        /* Retry-After in seconds, 0 none */
+    int            retry_after;        /* seconds that the host, or its open
+                                          circuit, asks for; 0 none */
     /* of the last attempt, from its start; -1: did not get that far */
     int64_t        connected_ms;       /* incl. TLS; 0 on a kept connection */
     int64_t        sent_ms;            /* last byte of the request */
