@@ -222,8 +222,16 @@ ngx_voice_health_body(const char *status, json_t *dependencies)
 static ngx_int_t
 ngx_voice_health_send(ngx_voice_ctx_t *ctx, ngx_uint_t status, json_t *body)
 {
-    char       *dump;
-    ngx_str_t   text;
+    char             *dump;
+    ngx_str_t         text;
+    static ngx_str_t  second = ngx_string("1");
+
+    if (status == NGX_HTTP_SERVICE_UNAVAILABLE
+        && ngx_voice_header(ctx->request, "Retry-After", &second) != NGX_OK)
+    {
+        json_decref(body);
+        return NGX_ERROR;
+    }
 
     dump = json_dumps(body, JSON_COMPACT);
     json_decref(body);
