@@ -280,7 +280,7 @@ thought_write(void *data, voice_span_t bytes)
 
     done = !thought->left && thought_grow(thought, bytes.len);
 
-    if (done) {
+    if (done && bytes.len > 0) {
         memcpy(thought->out + thought->len, bytes.ptr, bytes.len);
         thought->len += bytes.len;
         pthread_cond_broadcast(&mind->changed);

@@ -324,7 +324,7 @@ loop_run(speech_recogniser_t *recogniser, const voice_audio_t *audio,
         ps_seg_frames(segment, &from, &to);
         (void) ps_seg_prob(segment, &acoustic, &language, &back);
 
-        for (i = from; i <= to && i < scores->frames; i++) {
+        for (i = from < 0 ? 0 : from; i <= to && i < scores->frames; i++) {
             scores->loop[i + 1] = acoustic / (double) (to - from + 1);
         }
     }
@@ -433,7 +433,10 @@ hearing_read(speech_recogniser_t *recogniser, scores_t *scores,
         ps_seg_frames(next, &segment.from, &segment.to);
         (void) ps_seg_prob(next, &acoustic, &language, &back);
 
-        if (segment.to < segment.from || segment.to >= scores->frames) {
+        /* transitions without a word lie before the first frame */
+        if (segment.from < 0 || segment.to < segment.from
+            || segment.to >= scores->frames)
+        {
             continue;
         }
 

@@ -16,6 +16,16 @@
 #include "../../workers/worker_child.h"
 
 
+/* The recogniser's library never frees a grammar's rules. */
+const char *__lsan_default_suppressions(void);
+
+const char *
+__lsan_default_suppressions(void)
+{
+    return "leak:libsphinxbase\n";
+}
+
+
 static int
 listen_anywhere(unsigned *port)
 {

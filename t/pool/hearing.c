@@ -30,6 +30,16 @@ typedef struct {
 } class_t;
 
 
+/* The recogniser's library never frees a grammar's rules. */
+const char *__lsan_default_suppressions(void);
+
+const char *
+__lsan_default_suppressions(void)
+{
+    return "leak:libsphinxbase\n";
+}
+
+
 static worker_settings_t  settings;
 
 

@@ -22,6 +22,16 @@ typedef struct {
 } sound_t;
 
 
+/* The recogniser's library never frees a grammar's rules. */
+const char *__lsan_default_suppressions(void);
+
+const char *
+__lsan_default_suppressions(void)
+{
+    return "leak:libsphinxbase\n";
+}
+
+
 static speech_recogniser_t  *recogniser;
 static worker_settings_t     settings;
 
