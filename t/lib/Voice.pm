@@ -35,7 +35,8 @@ my $json = JSON::PP->new->utf8->canonical->allow_nonref;
 
 # --- the stack ------------------------------------------------------------
 
-# Options: processes (nginx), workers (children of each queue; 0: no pool).
+# Options: processes (nginx), workers (children of each queue; 0: no pool),
+# settings and profiles (of the pool, see configure_workers).
 sub start {
     my ($class, %opt) = @_;
 
@@ -52,20 +53,62 @@ sub start {
         exchanges => [],
     }, $class;
 
-    my @services = defined $opt{workers} && $opt{workers} == 0
-        ? qw(postgres redis nginx) : ('');
-    for my $service (@services) {
-        my $output = $self->stack('start', $service || ());
-        $? == 0 or BAIL_OUT("the stack does not start:\n$output");
-    }
+    my $pool = !defined $opt{workers} || $opt{workers} > 0;
+    my $configured = $opt{settings} || $opt{profiles};
+    $self->start_services($pool && !$configured
+                          ? '' : qw(postgres redis nginx));
 
     $self->{stack} = $json->decode(slurp("$self->{dir}/stack.json"));
+    if ($pool && $configured) {
+        $self->configure_workers($opt{settings}, $opt{profiles});
+        $self->start_services('workers');
+    }
+
     $self->{base_url} = $self->{stack}{base_url};
     $self->{contract} = $json->decode(
         $self->{http}->get("$self->{base_url}/openapi.json")->{content});
     $self->{operations} = operations($self->{contract});
 
     return $self;
+}
+
+
+sub start_services {
+    my ($self, @services) = @_;
+
+    for my $service (@services) {
+        my $output = $self->stack('start', $service || ());
+        $? == 0 or BAIL_OUT("the stack does not start:\n$output");
+    }
+}
+
+
+# Adds settings, {default_asr => 'fake'}, and profiles, {'agent fake' =>
+# {provider => 'http', api_key => $secret}}, to what bin/stack has written;
+# client_key and api_key go to files.  The pool must be started afterwards.
+sub configure_workers {
+    my ($self, $settings, $profiles) = @_;
+
+    my $etc = "$self->{stack}{data}/etc";
+    my $text = $self->{workers_conf} //= slurp("$etc/workers.conf");
+
+    for my $key (sort keys %{$settings || {}}) {
+        $text =~ s/^\Q$key\E = .*\n//m;
+        $text = "$key = $settings->{$key}\n$text";
+    }
+
+    for my $name (sort keys %{$profiles || {}}) {
+        my %value = %{$profiles->{$name}};
+        for my $secret (grep { defined $value{$_} } qw(client_key api_key)) {
+            my $file = "$etc/$name.$secret" =~ s/ /./gr;
+            spew($file, delete $value{$secret});
+            $value{"${secret}_file"} = $file;
+        }
+        $text .= "\n[$name]\n"
+            . join '', map { "$_ = $value{$_}\n" } sort keys %value;
+    }
+
+    spew("$etc/workers.conf", $text);
 }
 
 
