@@ -28,8 +28,8 @@ without_redis();
 without_postgres();
 
 # nchan 1.3 closes its own connection twice when Redis comes back.
-$voice->finish(alerts => qr/(?:epoll_ctl\(\d+, \d+\)|close\(\) socket \d+)
-                            \ failed \ \(9:/x);
+$voice->finish(alerts => qr/(?:epoll_ctl\(\d+,\s\d+\)
+                            |close\(\)\ socket\ \d+)\ failed\ \(9:/x);
 
 
 sub health {
@@ -89,8 +89,9 @@ sub docs {
        'in HTML');
     ok($page->{content} =~ m{/openapi\.json}, 'that shows the contract');
 
-    my @fetched = $page->{content} =~ m{<(?:script|img|iframe)[^>]*\ssrc\s*=
-        \s*["']?(?:https?:)?//[^>]*|<link\b[^>]*|url\(["']?https?:[^)]*|src:\s*["']https?:[^"']*
+    my @fetched = $page->{content} =~ m{
+        <(?:script|img|iframe)[^>]*\ssrc\s*=\s*["']?(?:https?:)?//[^>]*
+        |<link\b[^>]*|url\(["']?https?:[^)]*|src:\s*["']https?:[^"']*
         |//cdn\.[\w./-]*}xig;
     is("@fetched", '', 'and fetches nothing from elsewhere');
 }
