@@ -303,7 +303,7 @@ redis_send(worker_redis_t *redis, const char *const *words)
     int          n;
     const char  *argv[REDIS_WORDS_MAX];
 
-    for (n = 0; words[n] != NULL && n < REDIS_WORDS_MAX; n++) {
+    for (n = 0; n < REDIS_WORDS_MAX && words[n] != NULL; n++) {
         argv[n] = words[n];
     }
 
