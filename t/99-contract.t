@@ -106,7 +106,9 @@ sub credentials_are_demanded {
         next if !ref $role && $role eq 'public';
         $path =~ s/\{\w+\}/00000000-0000-7000-8000-000000000000/g;
 
-        my $reply = $voice->request($operation->{method}, $path);
+        # Without it a WebSocket is refused for what it is.
+        my $reply = $voice->request($operation->{method}, $path,
+                                    headers => { Upgrade => 'websocket' });
         push @open, "$name $reply->{status}" if $reply->{status} != 401;
     }
 
