@@ -32,6 +32,7 @@ const voice_policy_t  voice_policy_default = {
     .auto_pass = VOICE_SCORE_AUTO_PASS,
     .review = VOICE_SCORE_REVIEW,
     .wer_fail = VOICE_SCORE_WER_FAIL,
+    .wer_pass = VOICE_SCORE_WER_PASS,
     .tolerance = VOICE_SCORE_TOLERANCE
 };
 
@@ -397,6 +398,7 @@ read_numbers(voice_policy_t *policy, const json_t *object)
         { "needs_review", &policy->review },
         { "manual_review", &policy->review },
         { "wer_fail", &policy->wer_fail },
+        { "wer_pass", &policy->wer_pass },
         { "tolerance", &policy->tolerance }
     };
 
@@ -416,7 +418,7 @@ read_numbers(voice_policy_t *policy, const json_t *object)
 
     if (policy->review < 0 || policy->auto_pass < policy->review
         || policy->auto_pass > 1 || policy->wer_fail < 0
-        || policy->tolerance < 0)
+        || policy->wer_pass < 0 || policy->tolerance < 0)
     {
         return VOICE_INVALID;
     }

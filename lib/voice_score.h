@@ -17,6 +17,7 @@
 #define VOICE_SCORE_AUTO_PASS    0.75
 #define VOICE_SCORE_REVIEW       0.40
 #define VOICE_SCORE_WER_FAIL     0.5
+#define VOICE_SCORE_WER_PASS     0.15
 #define VOICE_SCORE_GATES_MAX    16
 #define VOICE_SCORE_PATTERN_MAX  1024  /* bytes of one pattern */
 #define VOICE_SCORE_PATTERNS_MAX 256   /* patterns of one list */
@@ -52,6 +53,7 @@ typedef struct {
     double  auto_pass;                 /* confidence from which it passes */
     double  review;                    /* below it fails */
     double  wer_fail;                  /* heard-vs-expected gate */
+    double  wer_pass;                  /* above it nothing passes by itself */
     double  tolerance;                 /* of numeric entities */
 } voice_policy_t;
 
@@ -70,16 +72,17 @@ typedef struct {
 } voice_gates_t;
 
 
-/* Weights .30 .30 .25 .15, thresholds .75 and .40, WER .5, tolerance .01. */
+/* Weights .30 .30 .25 .15, thresholds .75 .40, WER .5 .15, tolerance .01. */
 extern const voice_policy_t  voice_policy_default;
 
 /*
  * The default with what an object overrides: {"weights": {"intent": 1,
  * "entity": 1, "semantic": 1, "response_time": 1}, "auto_pass": 0.75,
- * "manual_review": 0.4, "wer_fail": 0.5, "tolerance": 0.01}; "needs_review"
- * is another name of "manual_review".  A weight that is not named is 0 once
- * one is.  NULL and null: the default.  VOICE_INVALID: a wrong type, or
- * thresholds that are not 0 <= manual_review <= auto_pass <= 1.
+ * "manual_review": 0.4, "wer_fail": 0.5, "wer_pass": 0.15, "tolerance":
+ * 0.01}; "needs_review" is another name of "manual_review".  A weight that
+ * is not named is 0 once one is.  NULL and null: the default.
+ * VOICE_INVALID: a wrong type, or thresholds that are not 0 <=
+ * manual_review <= auto_pass <= 1.
  */
 voice_rc_t voice_policy_read(voice_policy_t *policy, const json_t *object)
     VOICE_MUST_CHECK;

@@ -155,6 +155,8 @@ measure_spoken(job_measures_t *m, provider_fault_t *fault)
     double            wer;
     voice_wer_pair_t  pair = { m->response, m->answer };
 
+    m->spoken = -1;
+
     if (m->heard.text == NULL) {
         return PROVIDER_OK;
     }
@@ -171,6 +173,7 @@ measure_spoken(job_measures_t *m, provider_fault_t *fault)
         return broken(fault, "word error rate");
     }
 
+    m->spoken = wer;
     (void) json_object_set_new(m->detail, "wer_to_response_text",
                                json_real(wer));
     voice_gate_add(&m->gates, "spoken", wer <= m->policy.wer_fail,

@@ -23,6 +23,7 @@ static const provider_asr_t *asr_find(const job_measures_t *m,
 static provider_e heard_set(job_measures_t *m, const char *verdict,
     provider_fault_t *fault);
 static json_t *validation_json(job_measures_t *m);
+static voice_decision_e decide(job_measures_t *m, const double *confidence);
 static int scores_add(const job_measures_t *m, json_t *root);
 static int words_add(const job_measures_t *m, json_t *root);
 static int patterns_add(const job_measures_t *m, json_t *root);
@@ -230,8 +231,7 @@ validation_json(job_measures_t *m)
 
     known = voice_score_confidence(&m->scores, &m->policy, &confidence)
             == VOICE_OK;
-    decision = voice_score_decide(&m->scores, &m->gates,
-                                  known ? &confidence : NULL, &m->policy);
+    decision = decide(m, known ? &confidence : NULL);
 
     /* sound that nobody could listen to is for a human */
     if (m->heard.text == NULL && decision == VOICE_DECISION_AUTO_PASS
@@ -268,6 +268,24 @@ validation_json(job_measures_t *m)
     }
 
     return root;
+}
+
+
+static voice_decision_e
+decide(job_measures_t *m, const double *confidence)
+{
+    char              reason[JOB_DOUBT_MAX];
+    voice_decision_e  decision;
+
+    decision = voice_score_decide(&m->scores, &m->gates, confidence,
+                                  &m->policy);
+
+    if (decision == VOICE_DECISION_AUTO_PASS && job_doubt(m, reason)) {
+        (void) json_object_set_new(m->detail, "doubt", json_string(reason));
+        return VOICE_DECISION_MANUAL_REVIEW;
+    }
+
+    return decision;
 }
 
 

@@ -27,6 +27,7 @@ typedef struct {
     voice_scores_t            scores;
     voice_gates_t             gates;
     double                    wer;     /* heard to reference; -1: none */
+    double                    spoken;  /* heard to response; -1: none */
     const char               *semantic_method; /* NULL: no score */
     double                    command_kind;    /* -1: no score */
     double                    asr_confidence;  /* -1: no score */
@@ -43,6 +44,17 @@ typedef struct {
  * a fault.
  */
 provider_e job_measure(job_measures_t *measures, provider_fault_t *fault)
+    VOICE_MUST_CHECK;
+
+
+#define JOB_DOUBT_MAX  200
+
+/*
+ * Does something speak against passing without a human: too much of the
+ * agent's text, or a part of it that the case asks for, was not heard?  1
+ * with the reason; 0.
+ */
+int job_doubt(const job_measures_t *measures, char reason[JOB_DOUBT_MAX])
     VOICE_MUST_CHECK;
 
 

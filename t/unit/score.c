@@ -287,7 +287,8 @@ test_confidence(void)
     (void) !voice_score_confidence(&scores, &policy, &confidence);
     is_near(confidence, 0.5, "scores are clamped");
 
-    policy = (voice_policy_t) { { 0, 0, 0, 0 }, 0.75, 0.4, 0.5, 0.01 };
+    policy = (voice_policy_t) { { 0, 0, 0, 0 }, 0.75, 0.4, 0.5, 0.15,
+                                0.01 };
     scores = (voice_scores_t) { { 1, 0, 0.5, 0.5 }, 15, 0 };
     (void) !voice_score_confidence(&scores, &policy, &confidence);
     is_near(confidence, 0.5, "weights that are all 0 are equal");
@@ -458,12 +459,16 @@ test_policy(void)
 
     ok(voice_policy_read(&out, NULL) == VOICE_OK && out.auto_pass == 0.75
        && out.review == 0.4 && out.wer_fail == 0.5 && out.tolerance == 0.01
+       && out.wer_pass == 0.15
        && out.weight[VOICE_SCORE_INTENT] == 0.3,
        "nothing is the default policy");
     ok(policy("{\"auto_pass\":0.9,\"needs_review\":0.5,\"wer_fail\":1}", &out)
        && out.auto_pass == 0.9 && out.review == 0.5 && out.wer_fail == 1.0
        && out.weight[VOICE_SCORE_ENTITY] == 0.3,
        "thresholds are overridden");
+    ok(policy("{\"wer_pass\":0}", &out) && out.wer_pass == 0
+       && !policy("{\"wer_pass\":-1}", &out),
+       "what may pass by itself is overridden");
     ok(policy("{\"weights\":{\"intent\":1}}", &out)
        && out.weight[VOICE_SCORE_INTENT] == 1.0
        && out.weight[VOICE_SCORE_ENTITY] == 0.0,
