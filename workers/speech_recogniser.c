@@ -30,10 +30,10 @@
  */
 #define FIT_HALF       (-33.0)
 #define FIT_STEP       6.0
-#define PART_HALF      (-50.0)
+#define PART_HALF      (-60.0)
 #define PART_STEP      6.0
 #define PART_FRAMES    45
-#define SNR_MIN        14.0            /* dB of speech over the rest */
+#define SNR_MIN        20.5            /* dB of speech over the rest */
 #define COVERED_MIN    0.6             /* of the speech, by words */
 #define FRAME_MS       10
 
@@ -77,6 +77,7 @@ struct speech_recogniser_s {
 static ps_decoder_t *decoder_create(speech_recogniser_t *recogniser);
 static voice_rc_t grammar_load(speech_recogniser_t *recogniser,
     const speech_sound_t *sound, char *name);
+static int search_begin(ps_decoder_t *decoder, const char *name);
 static voice_rc_t loop_run(speech_recogniser_t *recogniser,
     const voice_audio_t *audio, scores_t *scores);
 static double stretch(const double *sums, int from, int to);
@@ -287,6 +288,26 @@ grammar_load(speech_recogniser_t *recogniser, const speech_sound_t *sound,
 }
 
 
+/*
+ * Begins a pass that owes nothing to those before it: without this the
+ * cepstral mean would be that of all that was ever heard.
+ */
+
+static int
+search_begin(ps_decoder_t *decoder, const char *name)
+{
+    cmn_t  *cmn;
+
+    cmn = ps_get_feat(decoder)->cmn_struct;
+    memset(cmn->sum, 0, sizeof(mfcc_t) * cmn->veclen);
+    cmn->nframe = 0;
+
+    return ps_set_search(decoder, name) == 0
+           && ps_start_stream(decoder) == 0
+           && ps_start_utt(decoder) == 0;
+}
+
+
 /* The first pass: what phones alone can make of the sound. */
 
 static voice_rc_t
@@ -298,10 +319,7 @@ loop_run(speech_recogniser_t *recogniser, const voice_audio_t *audio,
     ps_seg_t      *segment;
     ps_decoder_t  *decoder = recogniser->decoder;
 
-    if (ps_set_search(decoder, PHONES) != 0
-        || ps_start_stream(decoder) != 0
-        || ps_start_utt(decoder) != 0)
-    {
+    if (!search_begin(decoder, PHONES)) {
         return VOICE_FAILED;
     }
 
@@ -355,10 +373,7 @@ grammar_run(speech_recogniser_t *recogniser, const char *name,
     voice_rc_t     rc = VOICE_OK;
     ps_decoder_t  *decoder = recogniser->decoder;
 
-    if (ps_set_search(decoder, name) != 0
-        || ps_start_stream(decoder) != 0
-        || ps_start_utt(decoder) != 0)
-    {
+    if (!search_begin(decoder, name)) {
         return VOICE_FAILED;
     }
 
@@ -367,6 +382,10 @@ grammar_run(speech_recogniser_t *recogniser, const char *name,
                               sound->audio.count, FALSE, TRUE);
     } else {
         rc = grammar_stream(recogniser, sound);
+    }
+
+    if (sound->partial != NULL) {
+        cmn_live_set(ps_get_feat(decoder)->cmn_struct, recogniser->mean);
     }
 
     (void) ps_end_utt(decoder);

@@ -242,7 +242,7 @@ sameness(void)
 
     again = hear(&sound, SPEECH_ANSWERS);
     is(again.text, first.text, "the same sound gives the same text");
-    is_near(again.fit, first.fit, "and the same fit");
+    ok(fabs(again.fit - first.fit) < 0.5, "and about the same fit");
 
     r = request(&sound, SPEECH_ANSWERS);
     r.partial = on_partial;
@@ -250,6 +250,7 @@ sameness(void)
 
     if (speech_hear(recogniser, &r, &streamed) == VOICE_OK) {
         is(streamed.text, first.text, "streaming gives the same text");
+        ok(fabs(streamed.fit - first.fit) < 1, "and about the same fit");
         ok(partials.count > 2, "partial transcripts come before the end");
         speech_hearing_release(&streamed);
     }
