@@ -21,6 +21,7 @@ links();
 commands();
 places();
 names();
+versions();
 
 done_testing();
 
@@ -147,4 +148,19 @@ sub names {
     # Metrics stand in the code without "voice_", or as a prefix with "*".
     is(join(' ', grep { my $word = s/^voice_//r; $known !~ /$word/ } @words),
        '', 'every metric and directive that operators are told of exists');
+}
+
+
+# The contract, the module, the pool and the newest entry of CHANGES.
+sub versions {
+    my ($contract) = Voice::slurp("$root/conf/openapi/openapi.json")
+        =~ /"version": "([\d.]+)"/;
+    my ($module) = Voice::slurp("$root/ngx_voice_module/ngx_voice.h")
+        =~ /NGX_VOICE_VERSION +"([\d.]+)"/;
+    my ($pool) = `$build/voicegate-worker --version` =~ /([\d.]+)$/m;
+    my ($changes) = Voice::slurp("$root/CHANGES")
+        =~ /\A\nChanges with Voicegate ([\d.]+) /;
+
+    is("$module $pool $changes", "$contract $contract $contract",
+       'module, pool and CHANGES have the version of the contract');
 }
