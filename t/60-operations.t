@@ -16,7 +16,7 @@ use Voice;
 
 my $root = $Voice::ROOT;
 my $build = $ENV{VOICE_BUILD} || "$root/build";
-my $dest = tempdir('voice-install-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
+our $dest = tempdir('voice-install-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
 my $etc = "$dest/etc/voicegate";
 my $user = $> == 0 ? 'postgres' : '';
 
@@ -24,6 +24,7 @@ my $user = $> == 0 ? 'postgres' : '';
 delete @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES)};
 
 install();
+other_prefix();
 configuration();
 units();
 logrotate();
@@ -48,10 +49,27 @@ sub install {
 }
 
 
+# What `make test` has built is what is installed.
 sub make_install {
-    # What `make test` has built is what is installed.
     return output('make', '-s', '-C', $root, '-o', 'all', 'install',
-                  "BUILD=$build", "DESTDIR=$dest");
+                  "BUILD=$build", "DESTDIR=$dest", @_);
+}
+
+
+# /opt/voice in the place of /usr, also within the files.
+sub other_prefix {
+    local $dest = tempdir(CLEANUP => 1);
+    my $prefix = "$dest/opt/voice";
+
+    make_install('PREFIX=/opt/voice');
+    ok(!-e "$dest/usr" && -x "$prefix/sbin/voicegate-worker",
+       'PREFIX moves what is installed');
+    my $text = join '', map { Voice::slurp($_) }
+        "$prefix/sbin/voicegate-configure",
+        glob "$prefix/lib/systemd/system/*";
+    unlike($text, qr{/usr/\w+/voicegate}, 'and what its files name');
+    like($text, qr{^ExecStart=/opt/voice/sbin/voicegate-worker}m,
+         'as the unit of the pool does');
 }
 
 
@@ -143,7 +161,7 @@ sub as_user {
 
 
 sub units {
-    my @units = glob "$dest/lib/systemd/system/*.service";
+    my @units = glob "$dest/usr/lib/systemd/system/*.service";
     my $text = join '', map { Voice::slurp($_) } @units;
     my %path = map { $_ => 1 }
         $text =~ m{(/(?:usr/sbin|etc)/voicegate[\w./-]+)}g;
