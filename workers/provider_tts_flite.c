@@ -19,6 +19,7 @@
 
 
 #define FLITE_TEXT_MAX  2000           /* bytes that are spoken at once */
+#define FLITE_NOISE     128            /* bytes of a state of random() */
 
 
 /* The library declares these nowhere. */
@@ -162,13 +163,19 @@ flite_recipe(char *out, size_t size, const provider_utterance_t *utterance,
 }
 
 
+/*
+ * The breath in a voice is noise that flite takes from rand(): with a state
+ * of its own the same text is the same sound, in each process and each time.
+ */
+
 static voice_rc_t
 flite_synthesise(voice_span_t text, flite_voice_t *voice, char **wav,
     size_t *len)
 {
-    char        copy[FLITE_TEXT_MAX + 1];
-    cst_wave   *wave;
-    voice_rc_t  rc;
+    char        *others, copy[FLITE_TEXT_MAX + 1];
+    cst_wave    *wave;
+    voice_rc_t   rc;
+    static char  noise[FLITE_NOISE];
 
     if (voice->voice == NULL) {
         flite_init();
@@ -182,7 +189,10 @@ flite_synthesise(voice_span_t text, flite_voice_t *voice, char **wav,
     memcpy(copy, text.ptr, text.len);
     copy[text.len] = '\0';
 
+    others = initstate(1, noise, sizeof(noise));
     wave = flite_text_to_wave(copy, voice->voice);
+    (void) setstate(others);
+
     if (wave == NULL) {
         return VOICE_FAILED;
     }
