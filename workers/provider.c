@@ -115,7 +115,13 @@ provider_http_fault(const char *who, const worker_http_reply_t *reply,
 
     kind = reply->retryable ? PROVIDER_RETRY : PROVIDER_DEAD;
 
-    if (reply->status != 0 && reply->result == WORKER_HTTP_STATUS) {
+    if (reply->result == WORKER_HTTP_STATUS
+        && (reply->status == 401 || reply->status == 403))
+    {
+        (void) provider_fail(fault, kind, "%s refused the credentials of its "
+                             "profile with status %d", who, reply->status);
+
+    } else if (reply->result == WORKER_HTTP_STATUS && reply->status != 0) {
         (void) provider_fail(fault, kind, "%s answered with status %d", who,
                              reply->status);
     } else {

@@ -7,7 +7,7 @@ package Voice::Agent;
 #   my $agent = Voice::Agent::Houndify->start(
 #       client_id => 'id', client_key => $key,
 #       answer => sub { my ($heard) = @_; return { spoken => 'Hello' } },
-#       fault => sub { my ($n) = @_; return $n == 1 ? '500' : undef });
+#       fault => sub { my ($n, $request) = @_; $n == 1 ? '500' : undef });
 #   $agent->url; $agent->calls;
 #
 # Both subs run in the server's children: what they change, the test does not
@@ -136,7 +136,8 @@ sub exchange {
 
     my $request = read_request($peer) or return;
     my $n = $self->count;
-    my $fault = ref $self->{fault} ? $self->{fault}->($n) : $self->{fault};
+    my $fault = ref $self->{fault} ? $self->{fault}->($n, $request)
+        : $self->{fault};
     my $reply = ($fault // '') =~ /^(\d{3})$/
         ? refusal($1, 'as the test wishes') : $self->handle($request);
 
