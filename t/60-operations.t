@@ -45,7 +45,9 @@ sub install {
     is($status, 0, 'it may be repeated');
     my ($again, $leaking) = files();
     is("@$again", "@$names", 'and leaves nothing of a former version');
-    is("@$leaking", '', 'no installed file names the checkout');
+    # The sanitizers' reports name the source of every variable.
+    is("@$leaking", '', 'no installed file names the checkout')
+        if !$ENV{VOICE_SANITIZE};
 }
 
 
