@@ -6,6 +6,7 @@ use strict;
 use warnings;
 
 use FindBin;
+use IO::Handle;
 use Test::More;
 
 use lib "$FindBin::Bin/lib";
@@ -160,6 +161,43 @@ commit;
 END
 cmp_ok(sql('select count(*) from core.membership where is_active'), '>', 0,
        'owners who remove each other leave one');
+
+# members are locked and audited, while others only audit
+together(<<'END' x 30);
+select m.user_id as own, m.tenant_id as tenant
+  from core.membership m where m.is_active limit 1 \gset
+begin;
+select core.use_tenant(:'tenant', null, 'system', null, 'r');
+select core.lock_members() from (select where :n % 2 = 0) even;
+select core.audit('a', 'b', 'session ' || :n);
+commit;
+END
+is(sql('select sum(deadlocks) from pg_stat_database'), 0,
+   'nobody who writes the audit log waits for who waits for it');
+
+# --- heartbeat ------------------------------------------------------------
+
+sql('select work.claim(\'beat\', \'probe\', 2)');
+my $busy = sql('select min(id::text) from core.job where worker = \'beat\'');
+open my $holder, '|-', 'psql', '-qXAt', '-o', '/dev/null' or die "psql: $!";
+$holder->autoflush(1);
+print $holder "begin; select from core.job where id = '$busy' for update;\n";
+until (sql('select count(*) from pg_stat_activity'
+           . ' where state = \'idle in transaction\'')) {
+}
+sql('update core.job set lease_until = now() + interval \'5 seconds\''
+    . " where worker = 'beat' and id <> '$busy'");
+is(sql(<<'END'), 0, 'a beat does not wait for a job that is locked');
+set statement_timeout = '5s';
+select count(*)
+  from (select array_agg(id) as ids, array_agg(token) as tokens
+          from core.job where worker = 'beat') j,
+       work.beat('beat', '{probe}', j.ids, j.tokens);
+END
+is(sql('select count(*) from core.job where worker = \'beat\''
+       . ' and lease_until > now() + interval \'20 seconds\''), 2,
+   'the leases of the others go on');
+close $holder;
 
 # --- events ---------------------------------------------------------------
 

@@ -12,7 +12,7 @@ as $$
         'updated_at', core.iso(t.updated_at))
 $$;
 
--- The tenant, locked; deleted ones are gone.
+-- The tenant, locked as in core.lock_members(); deleted ones are gone.
 create or replace function core.tenant_lock(p_id uuid) returns core.tenant
 language plpgsql volatile set search_path = core, pg_temp
 as $$
@@ -20,7 +20,7 @@ declare
     t  core.tenant;
 begin
     select * into t from core.tenant l
-     where l.id = p_id and l.status <> 'deleted' for update;
+     where l.id = p_id and l.status <> 'deleted' for no key update;
 
     if not found then
         perform core.fail('RESOURCE_NOT_FOUND');

@@ -14,10 +14,15 @@ as $$
 $$;
 
 -- Locks the tenant's members against each other: two owners cannot remove
--- one another at once.  Members are changed only under it.
+-- one another at once.  Members are changed only under it.  Not "for update":
+-- whatever names the tenant in a foreign key, the audit log with its chain
+-- locked above all, would wait for this and this for it.
 create or replace function core.lock_members() returns void
 language sql volatile set search_path = core, pg_temp
-as $$ select t.id from core.tenant t where t.id = core.tenant() for update $$;
+as $$
+    select t.id from core.tenant t where t.id = core.tenant()
+       for no key update
+$$;
 
 -- After a change: somebody must be left who owns the tenant.
 create or replace function core.require_owner() returns void

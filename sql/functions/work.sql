@@ -171,11 +171,11 @@ begin
     select * into k from core.job_kind i where i.kind = j.kind;
 
     if not p_retry or j.attempt - j.lost >= k.max_attempts then
-        perform core.count('jobs_dead', j.kind);
         update core.job d
            set state = 'dead', ended_at = now(), lease_until = null,
                error = left(p_error, 500)
          where d.id = j.id;
+        perform core.count('jobs_dead', j.kind);
         return query select true, 'dead', '{}'::text[];
         return;
     end if;
@@ -207,15 +207,22 @@ begin
     on conflict (name) do update set queues = excluded.queues,
                                      beat_at = now();
 
+    -- A row that is locked just now is at its end or has time until the next
+    -- beat; to wait for it would cost all others theirs.
+    with held as (
+        select l.id from core.job l
+          join unnest(p_jobs, p_tokens) h (id, token)
+            on h.id = l.id and h.token = l.token
+         where l.state = 'running'
+           for update of l skip locked
+    )
     update core.job j
        set lease_until = greatest(j.lease_until,
                least(now() + interval '30 seconds',
                      j.claimed_at + make_interval(secs => k.hard_seconds
                                                           + 15)))
-      from core.job_kind k
-     where j.id = any (p_jobs) and j.state = 'running'
-       and j.token = p_tokens[array_position(p_jobs, j.id)]
-       and k.kind = j.kind;
+      from held h, core.job_kind k
+     where j.id = h.id and k.kind = j.kind;
 
     return query
     select h.id from unnest(p_jobs, p_tokens) h (id, token)
@@ -283,13 +290,14 @@ begin
         return;
     end if;
 
-    perform core.count('jobs_rescued', j.kind);
+    -- the row of a counter is locked last, after what the triggers lock
     update core.job r
        set state = v_state,
            ended_at = case when v_state = 'dead' then now() end,
            run_at = now(), sent_at = null, lost = j.lost + 1,
            lease_until = null, worker = null, error = left(p_error, 500)
      where r.id = j.id;
+    perform core.count('jobs_rescued', j.kind);
 
     return query select true, v_state, '{}'::text[];
 end
