@@ -20,7 +20,7 @@ grant select on core.error, core.job_kind, core.counter, core.audit_log,
 grant insert, update on core.event_head to voice_work;
 grant select, update, delete on core.job, core.event to voice_work;
 grant select, insert, update, delete on core.worker to voice_work;
-grant select, delete on core.session to voice_work;
+grant select, delete on core.session, core.refresh_token to voice_work;
 
 -- The superuser's own.
 revoke execute on function work.bootstrap(text, text, text, text, boolean)

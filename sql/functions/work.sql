@@ -365,6 +365,15 @@ begin
     get diagnostics v_some = row_count;
     v_total := v_total + v_some;
 
+    -- by then nobody learns from its second use that it was stolen
+    delete from core.refresh_token t
+     where t.hash in (
+               select p.hash from core.refresh_token p
+                where p.used_at < now() - interval '30 days'
+                limit 5000);
+    get diagnostics v_some = row_count;
+    v_total := v_total + v_some;
+
     delete from core.worker w where w.beat_at < now() - interval '1 day';
     get diagnostics v_some = row_count;
 

@@ -253,6 +253,20 @@ select results_eq(
     $$ select args ->> 'name' from core.job order by 1 $$,
     $$ values ('dead'), ('new') $$, 'dead ones are kept longer');
 
+reset role;
+insert into core.app_user (id, home_tenant_id, email, password_hash)
+values (pg_temp.tenant(9), pg_temp.tenant(1), 'p@x.example', repeat('h', 60));
+insert into core.session (tenant_id, id, user_id, expires_at)
+values (pg_temp.tenant(1), pg_temp.tenant(9), pg_temp.tenant(9),
+        now() + interval '1 day');
+insert into core.refresh_token (tenant_id, hash, session_id, used_at)
+select pg_temp.tenant(1), lpad(n::text, 64, '0'), pg_temp.tenant(9),
+       case when n < 3 then now() - n * interval '20 days' end
+  from generate_series(1, 3) n;
+select is(work.purge(), 1::bigint, 'so are refresh tokens used long ago');
+select is((select count(*) from core.refresh_token), 2::bigint,
+          'one of late, or not used, stays');
+
 -- size: an index walk, not a scan of the queue
 select pg_temp.clear();
 insert into core.job (tenant_id, kind, queue, sent_at, priority, run_at)
