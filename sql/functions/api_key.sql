@@ -32,8 +32,9 @@ begin
 end
 $$;
 
--- An expiry as sent; null: never.  Refuses one that is over.
-create or replace function core.api_key_expiry(args jsonb)
+-- An expiry as sent; null: never.  Refuses one that is over, and one by
+-- which a key would let itself or another outlive it.
+create or replace function core.api_key_expiry(ctx api.ctx, args jsonb)
 returns timestamptz
 language plpgsql stable set search_path = core, pg_temp
 as $$
@@ -42,6 +43,16 @@ declare
 begin
     if v_at <= now() then
         perform core.refuse('/body/expires_at', 'must be in the future');
+    end if;
+
+    if ctx.actor_kind = 'api_key'
+       and exists (select from core.api_key k
+                    where k.tenant_id = core.tenant()
+                      and k.id = ctx.actor_id
+                      and k.expires_at < coalesce(v_at, 'infinity'))
+    then
+        perform core.fail('AUTH_INSUFFICIENT_PERMISSIONS',
+                          'No key outlives the one that makes it.');
     end if;
 
     return v_at;
@@ -145,7 +156,7 @@ begin
                               scopes, expires_at, created_by)
     values (core.tenant(), args ->> 'name', v_prefix, right(v_secret, 4),
             core.sha256_hex(v_secret), args ->> 'role',
-            core.api_key_scopes(args), core.api_key_expiry(args),
+            core.api_key_scopes(args), core.api_key_expiry(ctx, args),
             case when ctx.actor_kind = 'user' then ctx.actor_id end)
     on conflict (tenant_id, lower(name)) where revoked_at is null do nothing
     returning * into k;
@@ -196,7 +207,7 @@ begin
            scopes = case when args ? 'scopes'
                          then core.api_key_scopes(args) else u.scopes end,
            expires_at = case when args ? 'expires_at'
-                             then core.api_key_expiry(args)
+                             then core.api_key_expiry(ctx, args)
                              else u.expires_at end,
            version = u.version + 1, updated_at = now()
      where u.tenant_id = k.tenant_id and u.id = k.id

@@ -48,6 +48,16 @@ begin
 end
 $$;
 
+-- The tenants that a person is in.
+create or replace function core.user_tenants(p_user uuid) returns uuid[]
+language plpgsql stable security definer set search_path = core, pg_temp
+as $$
+begin
+    return array(select m.tenant_id from core.membership m
+                  where m.user_id = p_user order by m.tenant_id);
+end
+$$;
+
 create or replace function core.find_refresh(
     p_hash text, out tenant_id uuid, out session_id uuid)
 language plpgsql stable security definer set search_path = core, pg_temp
@@ -214,7 +224,9 @@ declare
     v_locked  timestamptz;
     s         core.session;
 begin
+    -- every refusal writes and commits: its time tells nothing
     if v_tenant is null then
+        perform core.count('logins', 'failed');
         return core.reply_error('AUTH_INVALID_CREDENTIALS');
     end if;
 
@@ -225,6 +237,7 @@ begin
       from core.app_user u where u.id = v_user for update;
 
     if v_locked > now() then
+        perform core.count('logins', 'failed');
         return core.reply_error('AUTH_INVALID_CREDENTIALS');
     end if;
 
@@ -319,6 +332,10 @@ returns api.reply
 language plpgsql volatile security definer set search_path = core, pg_temp
 as $$
 begin
+    if ctx.session_id is null then
+        perform core.fail('INVALID_STATE', 'An API key has no session.');
+    end if;
+
     update core.session s set ended_at = now(), end_reason = 'logout'
      where s.tenant_id = core.tenant() and s.id = ctx.session_id
        and s.ended_at is null;
@@ -393,6 +410,8 @@ create or replace function api.change_password(ctx api.ctx, args jsonb)
 returns api.reply
 language plpgsql volatile security definer set search_path = core, pg_temp
 as $$
+declare
+    v_tenant  uuid;
 begin
     if not coalesce((args ->> 'current_password_ok')::boolean, false) then
         perform core.count_failure(ctx.actor_id);
@@ -406,7 +425,13 @@ begin
            failed_logins = 0
      where u.id = ctx.actor_id;
 
-    perform core.end_sessions(ctx.actor_id, 'password', ctx.session_id);
+    -- in every tenant: whoever knew the old password is out
+    foreach v_tenant in array core.user_tenants(ctx.actor_id) loop
+        perform core.use_tenant(v_tenant);
+        perform core.end_sessions(ctx.actor_id, 'password', ctx.session_id);
+    end loop;
+
+    perform core.use_tenant(ctx.tenant_id);
     perform core.audit('user.password_changed', 'user', ctx.actor_id);
 
     return core.reply(json_build_object('changed', true));

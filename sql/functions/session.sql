@@ -93,6 +93,14 @@ begin
         perform core.fail('RESOURCE_NOT_FOUND');
     end if;
 
+    -- one whose membership is gone is nobody's superior
+    if s.user_id is distinct from ctx.actor_id then
+        perform core.require_rank(ctx.role, coalesce(
+            (select m.role from core.membership m
+              where m.tenant_id = s.tenant_id and m.user_id = s.user_id),
+            'viewer'));
+    end if;
+
     if s.ended_at is null then
         update core.session e set ended_at = now(), end_reason = 'revoked'
          where e.tenant_id = s.tenant_id and e.id = s.id;

@@ -1,7 +1,7 @@
 -- Login, rotation, lockout, sessions, keys.
 
 begin;
-select plan(43);
+select plan(56);
 
 create temp table known (name text primary key, value text);
 grant all on known to voice_edge;
@@ -47,6 +47,10 @@ begin
     end if;
     return next v_reply;
 end $$;
+
+create function pg_temp.tenant_named(p_name text) returns uuid
+language sql stable security definer
+as $$ select t.id from core.tenant t where t.business_name = p_name $$;
 
 select work.bootstrap('owner@acme.example', repeat('h', 60), 'Acme');
 select work.bootstrap('viewer@acme.example', repeat('h', 60), 'Acme',
@@ -162,7 +166,47 @@ select pg_temp.know('session', pg_temp.get('first'));
 select throws_ok($$ select pg_temp.me() $$, 'V2401', 'AUTH_INVALID_TOKEN',
                  'the other one has ended');
 
+-- a person in two tenants
+reset role;
+select work.bootstrap('owner@acme.example', repeat('h', 60), 'Beta');
+set local role voice_edge;
+select pg_temp.login('owner@acme.example', true);
+select pg_temp.know('here', pg_temp.get('session'));
+select pg_temp.know('home', pg_temp.get('tenant'));
+select pg_temp.know('session', (api.login(pg_temp.anyone(),
+    jsonb_build_object('password_ok', true,
+        'user_id', pg_temp.get('user'),
+        'tenant_id', (select t.id from pg_temp.tenant_named('Beta') t (id))
+    ))).claims ->> 'sid');
+select pg_temp.know('tenant', pg_temp.tenant_named('Beta')::text);
+select lives_ok($$ select pg_temp.me() $$, 'he is in both');
+select pg_temp.know('there', pg_temp.get('session')),
+       pg_temp.know('session', pg_temp.get('here')),
+       pg_temp.know('tenant', pg_temp.get('home'));
+select is((select status from api.change_password(pg_temp.me(),
+           jsonb_build_object('current_password_ok', true,
+               'new_password_hash', repeat('k', 60)))), 200,
+          'he changes his password in one');
+select is(core_tenant, pg_temp.get('home'), 'and stays there')
+  from current_setting('voice.tenant') core_tenant;
+select lives_ok($$ select pg_temp.me() $$, 'with his session');
+select pg_temp.know('session', pg_temp.get('there')),
+       pg_temp.know('tenant', pg_temp.tenant_named('Beta')::text);
+select throws_ok($$ select pg_temp.me() $$, 'V2401', 'AUTH_INVALID_TOKEN',
+                 'that in the other tenant has ended');
+select pg_temp.know('tenant', pg_temp.get('home'));
+
 -- lockout
+reset role;
+delete from core.membership where tenant_id = pg_temp.tenant_named('Beta');
+delete from core.counter where name = 'logins';
+set local role voice_edge;
+select pg_temp.login('nobody@acme.example', false);
+reset role;
+select is((select sum(value) from core.counter
+            where name = 'logins' and label = 'failed'), 1::numeric,
+          'an unknown user is counted, with a commit like a known one');
+set local role voice_edge;
 do $$
 begin
     for i in 1 .. 10 loop
@@ -201,6 +245,44 @@ select throws_ok(
     $$ select api.enter(pg_temp.get('tenant')::uuid,
            pg_temp.get('key_id')::uuid, 'api_key', 'owner', null, 'r',
            null) $$, 'V2401', 'AUTH_INVALID_TOKEN', 'but with no other');
+select throws_ok(
+    $$ select api.logout(api.enter(pg_temp.get('tenant')::uuid,
+           pg_temp.get('key_id')::uuid, 'api_key', 'api_client', null, 'r',
+           null), '{}') $$, 'V1409', 'INVALID_STATE',
+    'a key has no session to end');
+
+-- a key that ends
+create function pg_temp.short() returns api.ctx
+language sql volatile as $$
+    select api.enter(pg_temp.get('tenant')::uuid,
+                     pg_temp.get('short')::uuid, 'api_key', 'admin', null,
+                     'r', null)
+$$;
+select pg_temp.know('short', data ->> 'id')
+  from api.create_api_key(pg_temp.me(), jsonb_build_object('name', 'short',
+      'role', 'admin', 'expires_at', now() + interval '1 hour'));
+select throws_ok($$ select api.update_api_key(pg_temp.short(),
+    jsonb_build_object('id', pg_temp.get('short'), 'expires_at', null)) $$,
+    'V2403', 'AUTH_INSUFFICIENT_PERMISSIONS', 'does not make itself eternal');
+select throws_ok($$ select api.update_api_key(pg_temp.short(),
+    jsonb_build_object('id', pg_temp.get('short'),
+                       'expires_at', now() + interval '2 hours')) $$,
+    'V2403', 'AUTH_INSUFFICIENT_PERMISSIONS', 'nor live longer');
+select throws_ok($$ select api.create_api_key(pg_temp.short(),
+    '{"name": "child", "role": "viewer"}') $$, 'V2403',
+    'AUTH_INSUFFICIENT_PERMISSIONS', 'nor makes a key that outlives it');
+select is((select status from api.create_api_key(pg_temp.short(),
+    jsonb_build_object('name', 'child', 'role', 'viewer',
+                       'expires_at', now() + interval '1 hour'))), 201,
+    'but one that ends with it');
+select is((select status from api.update_api_key(pg_temp.short(),
+    jsonb_build_object('id', pg_temp.get('short'), 'name', 'renamed'))), 200,
+    'and may be renamed');
+select throws_ok($$ select api.create_api_key(pg_temp.short(),
+    jsonb_build_object('name', 'boss', 'role', 'owner',
+                       'expires_at', now() + interval '1 hour')) $$, 'V2403',
+    'AUTH_INSUFFICIENT_PERMISSIONS', 'nobody makes a key above himself');
+
 select api.delete_api_key(pg_temp.me(),
     jsonb_build_object('id', pg_temp.get('key_id')));
 select is((select status

@@ -243,6 +243,14 @@ select cmp_ok((select count(distinct s ->> 'user_id') from api.list_sessions(
            json_array_elements(r.data) s), '>', 1::bigint,
           'an administrator everybody''s');
 select throws_ok($$ select api.delete_session(
+    pg_temp.as('admin@acme.example'), jsonb_build_object(
+        'id', (pg_temp.as('owner@acme.example')).session_id)) $$, 'V2403',
+    'AUTH_INSUFFICIENT_PERMISSIONS', 'an admin does not log an owner out');
+select is((select status from api.delete_session(
+    pg_temp.as('owner@acme.example'), jsonb_build_object(
+        'id', (pg_temp.as('admin@acme.example')).session_id))), 204,
+    'an owner logs an admin out');
+select throws_ok($$ select api.delete_session(
     pg_temp.as('view@acme.example'), jsonb_build_object(
         'id', (pg_temp.as('admin@acme.example')).session_id)) $$, 'V1404',
     'RESOURCE_NOT_FOUND', 'a viewer does not end another''s');
@@ -272,7 +280,9 @@ select throws_ok($$ select api.create_api_key(pg_temp.key_ctx(),
     '{"name": "x", "role": "viewer"}') $$, 'V2403',
     'AUTH_INSUFFICIENT_PERMISSIONS', 'a key gives no scope that it lacks');
 select is((select status from api.create_api_key(pg_temp.key_ctx(),
-    '{"name": "x", "role": "viewer", "scopes": ["api-keys:write"]}')), 201,
+    jsonb_build_object('name', 'x', 'role', 'viewer',
+        'scopes', '["api-keys:write"]'::jsonb,
+        'expires_at', now() + interval '1 hour'))), 201,
     'but those that it has');
 select is((select data -> 'expires_at' from api.update_api_key(
            pg_temp.as('admin@acme.example'), jsonb_build_object('id',
