@@ -101,6 +101,17 @@ isnt($status, 0, 'a migration that was edited afterwards is refused');
 like($output, qr{migrations/0001_core\.sql.*edited}, 'by name');
 copy("$root/sql/migrations/0001_core.sql", "$copy/migrations/") or die $!;
 
+unlink "$copy/migrations/0900_probe.sql";
+($status, $output) = migrate();
+isnt($status, 0, 'an older release leaves a newer database alone');
+like($output, qr{newer.*migrations/0900_probe\.sql}, 'and says why');
+spew("$copy/migrations/0900_probe.sql", "create table core.probe (id int);\n");
+
+symlink "$copy/nowhere", "$copy/functions/zzz.sql" or die "symlink: $!";
+($status, $output) = migrate();
+isnt($status, 0, 'a file that cannot be read is an error, not an end');
+unlink "$copy/functions/zzz.sql";
+
 unlink "$copy/kinds.sql";
 ($status, $output) = migrate();
 isnt($status, 0, 'a missing file is an error');
