@@ -81,6 +81,11 @@ begin
         on s.tenant_id = c.tenant_id and s.id = c.suite_id
       left join lateral core.test_case_expects(c.id, i.language_code) o
         on true;
+
+    perform core.count('test_executions', i.status, count(*))
+      from unnest(p_plan) i
+     where i.status <> 'pending'
+     group by i.status;
 end
 $$;
 
@@ -192,11 +197,16 @@ create or replace function core.executions_skip(p_run uuid, p_reason text)
 returns void
 language plpgsql volatile set search_path = core, pg_temp
 as $$
+declare
+    v_count  bigint;
 begin
     update core.voice_test_execution e
        set status = 'skipped', reason = p_reason, completed_at = now()
      where e.tenant_id = core.tenant() and e.test_run_id = p_run
        and e.status in ('pending', 'running') and e.review_status is null;
+    get diagnostics v_count = row_count;
+
+    perform core.count('test_executions', 'skipped', v_count);
 end
 $$;
 

@@ -333,6 +333,9 @@ begin
         if cardinality(v_cases) = 0 then
             perform core.refuse('/body/suite_id',
                                 'the suite has no active case');
+        elsif cardinality(v_cases) > 2000 then
+            perform core.refuse('/body/suite_id',
+                                'a run has at most 2000 executions');
         end if;
 
         return v_cases;
