@@ -13,7 +13,6 @@
 
 
 static void ngx_voice_ctx_free(void *data);
-static void ngx_voice_ctx_cancel(void *data);
 static ngx_int_t ngx_voice_request_id(ngx_voice_ctx_t *ctx);
 static ngx_uint_t ngx_voice_request_id_valid(voice_span_t id);
 
@@ -89,8 +88,7 @@ ngx_voice_ctx_free(void *data)
 }
 
 
-/* The request ends: nobody waits for answers any more. */
-static void
+void
 ngx_voice_ctx_cancel(void *data)
 {
     ngx_voice_ctx_t  *ctx = data;
@@ -108,6 +106,10 @@ ngx_voice_ctx_cancel(void *data)
     if (ctx->task != NULL) {
         ngx_voice_password_cancel(ctx->task);
         ctx->task = NULL;
+    }
+
+    if (ctx->timer.timer_set) {
+        ngx_del_timer(&ctx->timer);
     }
 }
 

@@ -7,13 +7,17 @@
 #include "ngx_voice_send.h"
 
 
+#define NGX_VOICE_READY_TIME  1000         /* ms */
+
+
 static void ngx_voice_ready(ngx_voice_ctx_t *ctx);
 static void ngx_voice_ready_ask(ngx_voice_ctx_t *ctx);
 static void ngx_voice_ready_answered(void *data, ngx_voice_pg_e outcome,
     PGresult **result);
-static void ngx_voice_ready_ping(ngx_voice_ctx_t *ctx);
 static void ngx_voice_ready_ponged(void *data, const redisReply *reply);
-static void ngx_voice_ready_send(ngx_voice_ctx_t *ctx, ngx_uint_t redis);
+static void ngx_voice_ready_timeout(ngx_event_t *ev);
+static void ngx_voice_ready_known(ngx_voice_ctx_t *ctx);
+static void ngx_voice_ready_send(ngx_voice_ctx_t *ctx);
 static json_t *ngx_voice_health_body(const char *status,
     json_t *dependencies);
 static ngx_int_t ngx_voice_health_send(ngx_voice_ctx_t *ctx,
@@ -79,11 +83,24 @@ ngx_voice_docs(ngx_voice_ctx_t *ctx)
 }
 
 
-/* The database first, then Redis; ctx->result keeps the first answer. */
+/*
+ * Both are asked at once and get a short time: who asks wants an answer, also
+ * where they hang.  ctx->result and ctx->redis_up keep theirs.
+ */
 static void
 ngx_voice_ready(ngx_voice_ctx_t *ctx)
 {
+    static const ngx_str_t  ping[] = { ngx_string("PING") };
+
     ctx->args = json_object();
+
+    ctx->timer.handler = ngx_voice_ready_timeout;
+    ctx->timer.data = ctx;
+    ctx->timer.log = ctx->request->connection->log;
+    ngx_add_timer(&ctx->timer, NGX_VOICE_READY_TIME);
+
+    ctx->command = ngx_voice_redis_send(ctx->conf->redis, 1, ping,
+                                        ngx_voice_ready_ponged, ctx);
     ngx_voice_ready_ask(ctx);
 }
 
@@ -97,7 +114,7 @@ ngx_voice_ready_ask(ngx_voice_ctx_t *ctx)
                         ngx_voice_ready_answered)
         != NGX_AGAIN)
     {
-        ngx_voice_ready_ping(ctx);
+        ngx_voice_ready_known(ctx);
     }
 }
 
@@ -124,21 +141,7 @@ ngx_voice_ready_answered(void *data, ngx_voice_pg_e outcome,
         *result = NULL;
     }
 
-    ngx_voice_ready_ping(ctx);
-}
-
-
-static void
-ngx_voice_ready_ping(ngx_voice_ctx_t *ctx)
-{
-    static const ngx_str_t  ping[] = { ngx_string("PING") };
-
-    ctx->command = ngx_voice_redis_send(ctx->conf->redis, 1, ping,
-                                        ngx_voice_ready_ponged, ctx);
-
-    if (ctx->command == NULL) {
-        ngx_voice_ready_send(ctx, 0);
-    }
+    ngx_voice_ready_known(ctx);
 }
 
 
@@ -148,8 +151,26 @@ ngx_voice_ready_ponged(void *data, const redisReply *reply)
     ngx_voice_ctx_t  *ctx = data;
 
     ctx->command = NULL;
-    ngx_voice_ready_send(ctx, reply != NULL
-                              && reply->type == REDIS_REPLY_STATUS);
+    ctx->redis_up = reply != NULL && reply->type == REDIS_REPLY_STATUS;
+
+    ngx_voice_ready_known(ctx);
+}
+
+
+static void
+ngx_voice_ready_timeout(ngx_event_t *ev)
+{
+    ngx_voice_ready_send(ev->data);
+}
+
+
+/* The last answer ends it. */
+static void
+ngx_voice_ready_known(ngx_voice_ctx_t *ctx)
+{
+    if (ctx->query == NULL && ctx->command == NULL) {
+        ngx_voice_ready_send(ctx);
+    }
 }
 
 
@@ -158,12 +179,14 @@ ngx_voice_ready_ponged(void *data, const redisReply *reply)
  * still answered and jobs wait.
  */
 static void
-ngx_voice_ready_send(ngx_voice_ctx_t *ctx, ngx_uint_t redis)
+ngx_voice_ready_send(ngx_voice_ctx_t *ctx)
 {
     json_t              *data, *body;
-    ngx_uint_t           database;
+    ngx_uint_t           database, redis;
     const char          *status, *workers;
     voice_json_error_t   err;
+
+    ngx_voice_ctx_cancel(ctx);
 
     data = NULL;
 
@@ -174,6 +197,7 @@ ngx_voice_ready_send(ngx_voice_ctx_t *ctx, ngx_uint_t redis)
     }
 
     database = data != NULL;
+    redis = ctx->redis_up;
     workers = json_string_value(json_object_get(data, "workers"));
 
     if (workers == NULL) {

@@ -9,6 +9,7 @@ use warnings;
 
 use JSON::PP;
 use Test::More;
+use Time::HiRes qw(time);
 
 use lib 't/lib';
 use Voice;
@@ -24,6 +25,7 @@ docs();
 exposition();
 counts();
 readiness();
+with_hanging();
 without_redis();
 without_postgres();
 
@@ -373,6 +375,32 @@ sub without_postgres {
     }, 30), 'with PostgreSQL again all is well');
     is($voice->call('me', as => $owner)->{status}, 200,
        'and people are still logged in');
+}
+
+
+# Stopped, they take connections and bytes, and never answer.
+sub with_hanging {
+    my $postgres = $voice->pid('postgres');
+    my @all = ($postgres, $voice->children('postgres'), $voice->pid('redis'));
+
+    kill 'STOP', @all;
+    my $start = time;
+    my $reply = $voice->request('GET', '/health');
+    cmp_ok(time - $start, '<', 0.5, 'the edge lives while all else hangs');
+    is($reply->{status}, 200, 'and says so');
+
+    $start = time;
+    $reply = $voice->call('ready');
+    cmp_ok(time - $start, '<', 2, 'that it is not ready is told in time');
+    is($reply->{status}, 503, 'by its status');
+    like(states($reply), qr/^database:(?!ok)\w+ redis:(?!ok)/,
+         'and what hangs');
+    kill 'CONT', @all;
+
+    ok($voice->wait_for(sub {
+        beat();
+        return $voice->call('ready')->{json}{status} eq 'healthy';
+    }, 30), 'when they go on, so does the edge');
 }
 
 
