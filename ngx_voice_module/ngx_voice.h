@@ -91,6 +91,7 @@ struct ngx_voice_ctx_s {
     ngx_voice_pg_query_t       *query;
     ngx_voice_redis_command_t  *command;
     ngx_voice_password_task_t  *task;
+    ngx_event_t                 timer;     /* readiness: waits no longer */
 
     unsigned                    attempts:2;    /* of the CALL */
     unsigned                    hashed:3;      /* x-hash members done */
@@ -98,6 +99,7 @@ struct ngx_voice_ctx_s {
     unsigned                    identified:1;  /* X-Request-Id is set */
     unsigned                    reading:1;     /* inside the body's read */
     unsigned                    body_ready:1;
+    unsigned                    redis_up:1;    /* it has answered */
     unsigned                    gap:1;         /* the id cannot be used */
     unsigned                    gap_due:1;     /* the event is to be sent */
 };
@@ -111,6 +113,8 @@ extern ngx_module_t  ngx_voice_module;
 ngx_voice_ctx_t *ngx_voice_ctx(ngx_http_request_t *r);
 /* Makes it (request id included); NULL: out of memory. */
 ngx_voice_ctx_t *ngx_voice_ctx_create(ngx_http_request_t *r);
+/* Nobody waits for answers any more; also when the request ends. */
+void ngx_voice_ctx_cancel(void *ctx);
 
 /* ngx_voice_request.c: phase handlers and the machine. */
 ngx_int_t ngx_voice_post_read_handler(ngx_http_request_t *r);
@@ -144,6 +148,8 @@ ngx_int_t ngx_voice_limit(ngx_voice_ctx_t *ctx);
 /* ngx_voice_body.c: steps. */
 ngx_int_t ngx_voice_read_body(ngx_voice_ctx_t *ctx);
 ngx_int_t ngx_voice_validate(ngx_voice_ctx_t *ctx);
+/* Puts the filter that keeps bodies off the disk in front of the others. */
+void ngx_voice_body_filters(void);
 
 /* ngx_voice_secret.c: steps. */
 ngx_int_t ngx_voice_digest(ngx_voice_ctx_t *ctx);

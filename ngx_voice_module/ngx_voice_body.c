@@ -12,9 +12,12 @@ static ngx_uint_t ngx_voice_body_is_json(ngx_http_request_t *r);
 static void ngx_voice_body_ready(ngx_http_request_t *r);
 static ngx_int_t ngx_voice_body_bytes(ngx_voice_ctx_t *ctx,
     ngx_str_t *bytes);
-static ngx_int_t ngx_voice_body_copy(ngx_http_request_t *r, ngx_buf_t *b,
-    u_char *to);
 static ngx_int_t ngx_voice_body_parse(ngx_voice_ctx_t *ctx, json_t **body);
+static ngx_int_t ngx_voice_body_filter(ngx_http_request_t *r,
+    ngx_chain_t *in);
+
+
+static ngx_http_request_body_filter_pt  ngx_voice_next_body_filter;
 
 
 ngx_int_t
@@ -49,6 +52,14 @@ ngx_voice_read_body(ngx_voice_ctx_t *ctx)
     r->main->count--;
 
     return ctx->body_ready ? NGX_OK : NGX_AGAIN;
+}
+
+
+void
+ngx_voice_body_filters(void)
+{
+    ngx_voice_next_body_filter = ngx_http_top_request_body_filter;
+    ngx_http_top_request_body_filter = ngx_voice_body_filter;
 }
 
 
@@ -202,6 +213,7 @@ ngx_voice_body_bytes(ngx_voice_ctx_t *ctx, ngx_str_t *bytes)
 {
     off_t                    size;
     u_char                  *p;
+    ngx_uint_t               in_file;
     ngx_chain_t             *cl;
     ngx_http_request_t      *r;
     ngx_http_request_body_t *rb;
@@ -209,6 +221,7 @@ ngx_voice_body_bytes(ngx_voice_ctx_t *ctx, ngx_str_t *bytes)
     r = ctx->request;
     rb = r->request_body;
     size = 0;
+    in_file = 0;
 
     ngx_str_null(bytes);
 
@@ -218,15 +231,16 @@ ngx_voice_body_bytes(ngx_voice_ctx_t *ctx, ngx_str_t *bytes)
 
     for (cl = rb->bufs; cl != NULL; cl = cl->next) {
         size += ngx_buf_size(cl->buf);
+        in_file |= cl->buf->in_file;
     }
 
-    if (size > (off_t) ctx->operation->contract->max_body) {
+    if (in_file || size > (off_t) ctx->operation->contract->max_body) {
         return ngx_voice_fail(ctx, NGX_VOICE_PAYLOAD_TOO_LARGE, NULL);
     }
 
     cl = rb->bufs;
 
-    if (cl != NULL && cl->next == NULL && !cl->buf->in_file) {
+    if (cl != NULL && cl->next == NULL) {
         bytes->data = cl->buf->pos;
         bytes->len = size;
         return NGX_OK;
@@ -241,11 +255,7 @@ ngx_voice_body_bytes(ngx_voice_ctx_t *ctx, ngx_str_t *bytes)
     bytes->len = size;
 
     for ( /* void */ ; cl != NULL; cl = cl->next) {
-        if (ngx_voice_body_copy(r, cl->buf, p) != NGX_OK) {
-            return ngx_voice_fail(ctx, NGX_VOICE_INTERNAL_ERROR, NULL);
-        }
-
-        p += ngx_buf_size(cl->buf);
+        p = ngx_cpymem(p, cl->buf->pos, ngx_buf_size(cl->buf));
     }
 
     return NGX_OK;
@@ -253,34 +263,24 @@ ngx_voice_body_bytes(ngx_voice_ctx_t *ctx, ngx_str_t *bytes)
 
 
 /*
- * A body above client_body_buffer_size has been spilled to a file: it was
- * written a moment ago and comes back from the page cache.
+ * nginx would write a body that outgrows its buffer to a file, which blocks.
+ * client_body_buffer_size holds the largest that an operation takes: only
+ * one in very small chunks can still outgrow it.
  */
 static ngx_int_t
-ngx_voice_body_copy(ngx_http_request_t *r, ngx_buf_t *b, u_char *to)
+ngx_voice_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 {
-    size_t   size;
-    ssize_t  n;
+    ngx_voice_ctx_t          *ctx;
+    ngx_http_request_body_t  *rb;
 
-    size = ngx_buf_size(b);
+    rb = r->request_body;
+    ctx = ngx_http_get_module_ctx(r, ngx_voice_module);
 
-    if (size == 0) {
-        return NGX_OK;
+    if (ctx != NULL && ctx->state == NGX_VOICE_READ_BODY && rb->rest > 0
+        && rb->buf != NULL && rb->buf->last == rb->buf->end)
+    {
+        return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
     }
 
-    if (!b->in_file) {
-        ngx_memcpy(to, b->pos, size);
-        return NGX_OK;
-    }
-
-    n = ngx_read_file(b->file, to, size, b->file_pos);
-
-    if (n != (ssize_t) size) {
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "body of \"%V\" was not read back whole",
-                      &b->file->name);
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
+    return ngx_voice_next_body_filter(r, in);
 }

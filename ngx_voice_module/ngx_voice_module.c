@@ -495,6 +495,7 @@ ngx_voice_init(ngx_conf_t *cf)
         *h = phases[i].handler;
     }
 
+    ngx_voice_body_filters();
     ngx_voice_stream_filters();
 
     return NGX_OK;
