@@ -11,6 +11,7 @@
 #define NGX_VOICE_TIMESTAMP_LEN   (sizeof("2000-01-01T00:00:00.000Z") - 1)
 
 
+static void ngx_voice_method_restore(ngx_http_request_t *r);
 static void ngx_voice_status_line(ngx_http_request_t *r);
 static ngx_int_t ngx_voice_error_headers(ngx_voice_ctx_t *ctx);
 static ngx_int_t ngx_voice_error_body(ngx_voice_ctx_t *ctx,
@@ -27,6 +28,20 @@ static const struct {
     { 424, ngx_string("424 Failed Dependency") },
     { 428, ngx_string("428 Precondition Required") },
     { 501, ngx_string("501 Not Implemented") }
+};
+
+
+/* Methods that error_page turns into GET, HEAD being kept. */
+static const struct {
+    ngx_uint_t  method;
+    ngx_str_t   name;
+} ngx_voice_methods[] = {
+    { NGX_HTTP_POST, ngx_string("POST") },
+    { NGX_HTTP_PUT, ngx_string("PUT") },
+    { NGX_HTTP_PATCH, ngx_string("PATCH") },
+    { NGX_HTTP_DELETE, ngx_string("DELETE") },
+    { NGX_HTTP_OPTIONS, ngx_string("OPTIONS") },
+    { NGX_HTTP_TRACE, ngx_string("TRACE") }
 };
 
 
@@ -199,6 +214,7 @@ ngx_voice_error_handler(ngx_http_request_t *r)
     }
 
     ngx_http_set_ctx(r, ctx, ngx_voice_module);
+    ngx_voice_method_restore(r);
     status = r->err_status == 0 ? NGX_HTTP_NOT_FOUND : r->err_status;
 
     (void) ngx_voice_fail_status(ctx, status);
@@ -289,6 +305,40 @@ ngx_voice_pieces_chain(ngx_voice_ctx_t *ctx, const ngx_voice_pieces_t *pieces)
     }
 
     return chain;
+}
+
+
+/*
+ * error_page has made it a GET; logs and figures tell what the client sent.
+ * A named location would keep the method, but takes no request whose target
+ * could not be read.
+ */
+static void
+ngx_voice_method_restore(ngx_http_request_t *r)
+{
+    u_char      *end;
+    ngx_str_t    line;
+    ngx_uint_t   i;
+
+    line = r->request_line;
+    end = line.len == 0 ? NULL
+                        : ngx_strlchr(line.data, line.data + line.len, ' ');
+
+    if (end == NULL) {
+        return;
+    }
+
+    line.len = end - line.data;
+
+    for (i = 0; i < VOICE_ARRAY_SIZE(ngx_voice_methods); i++) {
+        if (ngx_voice_methods[i].name.len == line.len
+            && ngx_memcmp(ngx_voice_methods[i].name.data, line.data, line.len)
+               == 0)
+        {
+            r->method = ngx_voice_methods[i].method;
+            r->method_name = ngx_voice_methods[i].name;
+        }
+    }
 }
 
 

@@ -29,6 +29,7 @@ pipeline();
 byte_by_byte();
 aborted();
 too_many();
+methods_are_kept();
 
 is(join(' ', sort $voice->children('nginx')), "@pids",
    'no process of nginx has died');
@@ -133,6 +134,8 @@ sub framing {
         ['an unknown coding', "Transfer-Encoding: gzip\r\n\r\n", 501],
         ['a negative length', "Content-Length: -1\r\n\r\n", 400],
         ['a length with a sign', "Content-Length: +12\r\n\r\n$body", 400],
+        ['chunks that are nearly all frame', "Transfer-Encoding: chunked\r\n"
+         . "\r\n" . "1\r\n \r\n" x 200000, 413],
         ['a length of text', "Content-Length: twelve\r\n\r\n", 400],
         ['an endless length', 'Content-Length: ' . '9' x 40 . "\r\n\r\n",
          400],
@@ -316,6 +319,28 @@ sub aborted {
 sub suites {
     return $voice->call('list_test_suites', as => $owner)
         ->{json}{pagination}{total_items};
+}
+
+
+# What nginx refuses by itself is told under the method that was sent.
+sub methods_are_kept {
+    for my $method (qw(POST PUT PATCH DELETE)) {
+        my $line = qr/"method":"$method","endpoint":"-","status":400/;
+        my $before = logged($line);
+        exchange("$method /methods HTTP/1.1\r\n\r\n");
+        exchange("$method /methods HTTP/1.1\r\nHost: x\r\n"
+                 . "Content-Length: x\r\n\r\n");
+        is(logged($line) - $before, 2, "a broken $method is logged as such");
+    }
+}
+
+
+# Lines of the access log that match.
+sub logged {
+    my ($line) = @_;
+
+    return scalar grep { /$line/ }
+        split /\n/, Voice::slurp("$voice->{stack}{log}/access.log");
 }
 
 
