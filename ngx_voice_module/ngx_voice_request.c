@@ -264,7 +264,6 @@ ngx_voice_begin(ngx_http_request_t *r, ngx_voice_loc_conf_t *lcf)
 static ngx_int_t
 ngx_voice_route_find(ngx_voice_ctx_t *ctx, ngx_voice_loc_conf_t *lcf)
 {
-    size_t               len;
     ngx_uint_t           i, level;
     voice_span_t         path;
     voice_route_e        found;
@@ -274,9 +273,13 @@ ngx_voice_route_find(ngx_voice_ctx_t *ctx, ngx_voice_loc_conf_t *lcf)
     r = ctx->request;
 
     /* as it was sent: an encoded slash is no slash */
-    len = ngx_min(strcspn((char *) r->unparsed_uri.data, "?# "),
-                  r->unparsed_uri.len);
-    path = voice_span((char *) r->unparsed_uri.data, len);
+    path = voice_span((char *) r->unparsed_uri.data, 0);
+
+    while (path.len < r->unparsed_uri.len
+           && memchr("?# ", path.ptr[path.len], 3) == NULL)
+    {
+        path.len++;
+    }
 
     method = VOICE_METHOD_COUNT;
 
@@ -312,8 +315,7 @@ ngx_voice_route_find(ngx_voice_ctx_t *ctx, ngx_voice_loc_conf_t *lcf)
 
     ctx->operation = &ctx->conf->operations[i];
 
-    return lcf->stream == NGX_VOICE_STREAM_OFF
-           ? NGX_OK : ngx_voice_stream_acceptable(ctx);
+    return NGX_OK;
 }
 
 
@@ -407,7 +409,8 @@ ngx_voice_wait(ngx_voice_ctx_t *ctx)
 
     r = ctx->request;
 
-    if (ctx->state == NGX_VOICE_READ_BODY) {
+    /* a body that is read, or thrown away, has its own handler */
+    if (ctx->state == NGX_VOICE_READ_BODY || r->discard_body) {
         return NGX_AGAIN;
     }
 
@@ -430,7 +433,7 @@ ngx_voice_admitted(ngx_voice_ctx_t *ctx)
 
     if (ctx->operation->contract->stream && ctx->channel.len == 0) {
         ctx->next = NGX_VOICE_VALIDATE;
-        return NGX_OK;
+        return ngx_voice_stream_acceptable(ctx);
     }
 
     r = ctx->request;

@@ -106,9 +106,7 @@ sub credentials_are_demanded {
         next if !ref $role && $role eq 'public';
         $path =~ s/\{\w+\}/00000000-0000-7000-8000-000000000000/g;
 
-        # Without it a WebSocket is refused for what it is.
-        my $reply = $voice->request($operation->{method}, $path,
-                                    headers => { Upgrade => 'websocket' });
+        my $reply = $voice->request($operation->{method}, $path);
         push @open, "$name $reply->{status}" if $reply->{status} != 401;
     }
 
