@@ -131,7 +131,13 @@ ngx_voice_log_phase(ngx_http_request_t *r)
 ngx_uint_t
 ngx_voice_status(ngx_http_request_t *r)
 {
-    return r->err_status != 0 ? r->err_status : r->headers_out.status;
+    if (r->err_status != 0) {
+        return r->err_status;
+    }
+
+    /* 0 would be a free slot: the connection was closed instead */
+    return r->headers_out.status != 0 ? r->headers_out.status
+                                      : NGX_HTTP_CLOSE;
 }
 
 
