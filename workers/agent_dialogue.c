@@ -190,7 +190,7 @@ value_valid(const char *text)
 
     len = strspn(text, "abcdefghijklmnopqrstuvwxyz' ");
 
-    return text[len] == '\0' && len < AGENT_VALUE_MAX;
+    return len < AGENT_VALUE_MAX && text[len] == '\0';
 }
 
 
