@@ -193,6 +193,13 @@ select is(pg_temp.shows('run', 'status'), 'completed',
 
 -- cancel
 
+create function pg_temp.skips() returns numeric
+language sql stable as $$
+    select coalesce(sum(c.value), 0) from core.counter c
+     where c.name = 'test_executions' and c.label = 'skipped'
+$$;
+insert into note (name, reply) values
+    ('skips', to_json(pg_temp.skips()));
 update core.job set run_at = now() where subject_id = pg_temp.id('other');
 select is(pg_temp.speak() ->> 'accepted', 'true', 'another run starts');
 select lives_ok($$ insert into note (name, reply) values
@@ -202,6 +209,9 @@ select is((api.cancel_test_run(pg_temp.a(), pg_temp.by_id('other'))
     ).data ->> 'status', 'cancelled', 'a running run is cancelled');
 select is(pg_temp.shows('other', 'skipped_tests'), '3',
     'what had not ended is skipped');
+select is(pg_temp.skips() - (select (n.reply #>> '{}')::numeric from note n
+                              where n.name = 'skips'), 3::numeric,
+    'and counted for the metrics');
 select is((select count(*)::int from core.job j
             where j.subject_id = pg_temp.id('other')
               and j.state in ('queued', 'running')), 0,
