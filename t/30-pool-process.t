@@ -27,6 +27,7 @@ is(scalar(grep { !$_->{time} || !$_->{level} || !$_->{worker}
 
 heartbeat();
 returning();
+restarts();
 stopped_child();
 redis_lost();
 failing_job();
@@ -57,6 +58,25 @@ sub returning {
     }
 
     ok(settled(7), 'each child that is killed comes back');
+}
+
+
+# All are killed as soon as they are seen, for as long as four waits take.
+sub restarts {
+    my %seen;
+    my $end = time + 5;
+
+    $voice->wait_for(sub {
+        my @children = $voice->children('workers');
+        $seen{$_} = 1 for @children;
+        kill 'KILL', @children;
+        return time > $end;
+    }, 10);
+
+    # after 0.2, 0.4, 0.8, 1.6 and 3.2 seconds
+    cmp_ok(scalar keys %seen, '<=', 7 * 6,
+           'a child that dies at once is started later and later');
+    ok(settled(7), 'and yet again');
 }
 
 

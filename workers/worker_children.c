@@ -17,7 +17,8 @@
 
 
 #define CHILDREN_BACKOFF_MIN  200
-#define CHILDREN_BACKOFF_MAX  30000
+#define CHILDREN_BACKOFF_MAX  5000     /* jobs that kill their children must
+                                          not keep a queue from others */
 #define CHILDREN_STEADY_MS    10000    /* lived so long: no backoff */
 
 
@@ -39,6 +40,8 @@ static worker_entry_t *entry_find(worker_children_t *children,
 static void entry_run(worker_children_t *children, worker_entry_t *e);
 static void entry_ended(worker_children_t *children, worker_entry_t *e,
     int status, worker_beat_t *beat);
+static int entry_backoff(worker_entry_t *e, int64_t lived_ms);
+static int left(int status);
 static worker_end_e end_of(const worker_entry_t *e, int status);
 static void entry_say(const worker_entry_t *e, int status);
 
@@ -243,6 +246,7 @@ worker_children_lost(void *data, const char *job_id)
             && strcmp(report.job_id, job_id) == 0)
         {
             worker_entry_kill(e, "job %s is cancelled or lost", job_id);
+            e->lost = 1;
         }
     }
 }
@@ -325,7 +329,7 @@ worker_entry_start(worker_children_t *children, worker_entry_t *e)
 
     if (pid == -1) {
         worker_log(WORKER_LOG_ERROR, "fork: %s", strerror(errno));
-        e->start_at = worker_now_ms() + CHILDREN_BACKOFF_MIN;
+        e->start_at = worker_now_ms() + entry_backoff(e, 0);
         return;
     }
 
@@ -339,6 +343,7 @@ worker_entry_start(worker_children_t *children, worker_entry_t *e)
     e->leave_ms = 0;
     e->stale = 0;
     e->overdue = 0;
+    e->lost = 0;
     e->why[0] = '\0';
 }
 
@@ -381,21 +386,42 @@ entry_ended(worker_children_t *children, worker_entry_t *e, int status,
 
     worker_slot_clear(&children->slots[e - children->entries]);
 
-    if (e->leave_ms != 0) {
-        e->backoff_ms = 0;
+    e->start_at = now;
 
-    } else if (e->backoff_ms == 0
-               || now - e->started_ms >= CHILDREN_STEADY_MS)
-    {
+    /* only one that was asked to leave, and did, is replaced at once */
+    if (e->leave_ms == 0 || !left(status)) {
+        e->start_at += entry_backoff(e, now - e->started_ms);
+    }
+
+    e->pid = 0;
+    e->leave_ms = 0;
+}
+
+
+/* How long an entry waits for its next process, after one that lived so. */
+static int
+entry_backoff(worker_entry_t *e, int64_t lived_ms)
+{
+    /* a cancelled job is nobody's fault, and the beats come slowly */
+    if (e->backoff_ms == 0 || lived_ms >= CHILDREN_STEADY_MS || e->lost) {
         e->backoff_ms = CHILDREN_BACKOFF_MIN;
 
-    } else if (e->backoff_ms < CHILDREN_BACKOFF_MAX) {
+    } else {
         e->backoff_ms *= 2;
     }
 
-    e->start_at = now + e->backoff_ms;
-    e->pid = 0;
-    e->leave_ms = 0;
+    if (e->backoff_ms > CHILDREN_BACKOFF_MAX) {
+        e->backoff_ms = CHILDREN_BACKOFF_MAX;
+    }
+
+    return e->backoff_ms;
+}
+
+
+static int
+left(int status)
+{
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 
@@ -424,7 +450,7 @@ end_of(const worker_entry_t *e, int status)
 static void
 entry_say(const worker_entry_t *e, int status)
 {
-    if (e->leave_ms != 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+    if (e->leave_ms != 0 && left(status)) {
         worker_log(WORKER_LOG_DEBUG, "child \"%s\" (%d) left", e->name,
                    (int) e->pid);
 

@@ -28,6 +28,7 @@ typedef struct {
     unsigned       wanted:1;
     unsigned       stale:1;            /* runs with old settings */
     unsigned       overdue:1;          /* killed at the limit of its job */
+    unsigned       lost:1;             /* killed because its job was lost */
 } worker_entry_t;
 
 
