@@ -16,6 +16,9 @@
 #include "worker_log.h"
 
 
+#define STORE_RETRY_SECONDS  30        /* a full disk is not mended sooner */
+
+
 /* What the job needs to know, and what it gets. */
 typedef struct {
     const worker_settings_t  *settings;
@@ -236,6 +239,7 @@ run_store(run_t *run)
         json_decref(input);
         json_decref(output);
         job_end(run->result, JOB_RETRY, "the object store failed");
+        run->result->retry_after = STORE_RETRY_SECONDS;
         return;
     }
 

@@ -141,8 +141,8 @@ hear_object(job_measures_t *m, const char *key, provider_fault_t *fault)
                                                 PROVIDER_AUDIO_MAX, &bytes,
                                                 &len);
     if (got != VOICE_OK) {
-        return provider_fail(fault, got == VOICE_FAILED ? PROVIDER_RETRY
-                                                        : PROVIDER_DEAD,
+        return provider_fail(fault, got == VOICE_FAILED || got == VOICE_NOMEM
+                                    ? PROVIDER_RETRY : PROVIDER_DEAD,
                              "the answer's audio is not in the object store");
     }
 
