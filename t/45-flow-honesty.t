@@ -83,12 +83,15 @@ $cases->add(name => $_->[0], expected_response => $_->[3],
 $cases->add(name => 'German', language => 'de-DE',
             input => 'Wie komme ich zum Flughafen?',
             expected_response => 'Zum Flughafen.');
+$cases->add(name => 'Banking', domain => 'banking',
+            input => 'what is my balance',
+            expected_response => 'You are rich.');
 
 my $loaded = files("$voice->{stack}{data}/app/speech");
 my ($run, %got) = $cases->run;
 
 check_case($_) for @cases;
-check_german();
+check_unheard();
 check_grammars();
 
 $voice->finish;
@@ -133,15 +136,16 @@ sub plain {
 }
 
 
-sub check_german {
-    my $execution = $got{German};
-
-    is($execution->{status}, 'skipped',
-       'a language without a recogniser or a voice is skipped');
-    like($execution->{reason}, qr/de-DE/, 'with the reason');
-    is($run->{skipped_tests}, 1, 'and counted as that');
+sub check_unheard {
+    is($got{German}{status}, 'skipped',
+       'a language without a recogniser is skipped');
+    like($got{German}{reason}, qr/no recogniser for language de-DE/,
+         'with the reason');
+    is($got{Banking}{status}, 'skipped', 'so is an unknown domain');
+    like($got{Banking}{reason}, qr/domain "banking"/, 'with the reason');
+    is($run->{skipped_tests}, 2, 'they are counted as that');
     is(scalar @{$agent->calls}, scalar @cases,
-       'the agent is not called for it');
+       'the agent is not called for them');
 }
 
 

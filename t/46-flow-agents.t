@@ -90,6 +90,10 @@ sub hounds {
     hound('slow', { timeout_ms => 5000 }, fault => 'slow');
     hound('wrongkey', { client_key => $secret{wrong} });
     hound('sorry', {}, answer => sub { +{ error => 'no such domain' } });
+    hound('verbose', {},
+          answer => sub { +{ %good, spoken => 'on and on ' x 7_000 } });
+    hound('hoarder', {},
+          answer => sub { +{ %good, state => { Slots => 'x' x 300_000 } } });
     hound('hang', { timeout_ms => 300 }, fault => 'hang');
     hound('huge', { max_response => 200_000 }, fault => 'huge');
     hound($_, {}, fault => $_) for qw(cut malformed short garbage);
@@ -119,6 +123,8 @@ sub plain_agents {
         shape => sub { +{ reply => [{ say => $_[0]{text},
                                      sound => $_[0]{audio} }],
                          intent => $_[0]{intent} } });
+    plain_agent('boaster', {},
+                answer => sub { +{ %text, confidence => 95 } });
     plain_agent('keyless', { api_key => $secret{other} });
     plain_agent('p500', {}, fault => '500');
     plain_agent('pbroken', {}, fault => 'malformed');
@@ -143,11 +149,9 @@ sub embed {
 }
 
 
-# Recordings of one length are always refused, those of another once.
+# By what is in the request.
 sub openai_fault {
     my ($n, $request) = @_;
-
-    my $bytes = length $request->{body};
 
     return 429 if index($request->{body}, sound(1)) >= 0;
     return 'malformed' if index($request->{body}, sound(2)) >= 0;
@@ -210,7 +214,7 @@ sub agents {
     is($got{$_}{status}, 'passed', "\"$_\" passes")
         or diag($got{$_}{error_message} // '')
         for qw(hound public document written flaky slow chat talk sound
-               pointers);
+               pointers boaster);
 }
 
 
@@ -312,6 +316,8 @@ sub plain_http_is_spoken {
            'navigating to the airport', "the sound of \"$name\" is heard");
         is($got{$name}{response_text}, AIRPORT, 'its text is found');
     }
+    is($got{boaster}{asr_confidence}, undef,
+       'a confidence above 1 is none');
     is($got{sound}{intent}, 'navigate_to', 'headers tell the intent');
 }
 
@@ -324,6 +330,8 @@ sub faults_are_errors {
         wrongkey  => [1, qr/refused the credentials.* status 403/],
         keyless   => [1, qr/refused the credentials.* status 401/],
         sorry     => [1, qr/answered with an error/],
+        verbose   => [1, qr/text of the agent is longer than 65536 bytes/],
+        hoarder   => [1, qr/entities and state are larger than/],
         huge      => [1, qr/\(too_large\)/],
         pbroken   => [1, qr/no JSON object/],
         h429      => [3, qr/answered with status 429/],
@@ -391,6 +399,7 @@ sub endpoints {
     $cases->add(name => $_, agent => 'any', expected_response => $say{$_}[2],
                 $_ eq 'Deutsch' ? (language => 'de-DE') : ())
         for sort keys %say;
+    $cases->add(name => 'voiceless', agent => 'hound', language => 'de-DE');
     (my $run, %got) = $cases->run;
 
     my $near = $cases->result($got{near});
@@ -402,6 +411,9 @@ sub endpoints {
            'others are not');
     is($cases->result($got{Deutsch})->{heard_text}, 'Zum Flughafen.',
        'it hears a language that the embedded recogniser does not know');
+    is($got{voiceless}{status}, 'skipped',
+       'what no voice can speak is skipped all the same');
+    like($got{voiceless}{reason}, qr/no voice.* de-DE/, 'with the reason');
 
     my %fault = (busy => qr/the ASR answered with status 429/,
                  mute => qr/the ASR answered without a text/,

@@ -208,6 +208,9 @@ run_converse(run_t *run)
     run->answer.asr_confidence = -1;
 
     rc = run->agent->converse(&call, &run->turn, &run->answer, &fault);
+    if (rc == PROVIDER_OK) {
+        rc = provider_answer_check(&run->answer, &fault);
+    }
 
     if (rc == PROVIDER_UNSUPPORTED) {
         run_skip(run, fault.reason);

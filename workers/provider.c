@@ -92,6 +92,41 @@ provider_answer_release(provider_answer_t *answer)
 
 
 provider_e
+provider_answer_check(provider_answer_t *answer, provider_fault_t *fault)
+{
+    size_t  i;
+
+    const char *const  texts[] = {
+        answer->response_text, answer->written_response, answer->transcript,
+        answer->intent, answer->command_kind
+    };
+
+    for (i = 0; i < VOICE_ARRAY_SIZE(texts); i++) {
+        if (texts[i] != NULL && strlen(texts[i]) > PROVIDER_TEXT_MAX) {
+            return provider_fail(fault, PROVIDER_DEAD, "a text of the agent "
+                                 "is longer than %d bytes",
+                                 PROVIDER_TEXT_MAX);
+        }
+    }
+
+    if (json_dumpb(answer->entities, NULL, 0, JSON_COMPACT)
+        + json_dumpb(answer->conversation_state, NULL, 0, JSON_COMPACT)
+        > PROVIDER_JSON_MAX)
+    {
+        return provider_fail(fault, PROVIDER_DEAD, "the agent's entities and "
+                             "state are larger than %d bytes",
+                             PROVIDER_JSON_MAX);
+    }
+
+    if (!(answer->asr_confidence >= 0 && answer->asr_confidence <= 1)) {
+        answer->asr_confidence = -1;
+    }
+
+    return PROVIDER_OK;
+}
+
+
+provider_e
 provider_fail(provider_fault_t *fault, provider_e kind, const char *reason,
     ...)
 {

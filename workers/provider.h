@@ -19,6 +19,7 @@
 
 #define PROVIDER_REASON_MAX  200
 #define PROVIDER_TEXT_MAX    (64 * 1024)       /* bytes of a text */
+#define PROVIDER_JSON_MAX    (256 * 1024)      /* bytes of JSON that we keep */
 #define PROVIDER_AUDIO_MAX   (16u * 1024 * 1024)       /* bytes of a WAV */
 
 
@@ -139,6 +140,13 @@ struct provider_agent_s {
 
 
 void provider_answer_release(provider_answer_t *answer);
+
+/*
+ * Is an answer small enough to be kept and measured?  A confidence that is
+ * none becomes one that was not told.  PROVIDER_OK or PROVIDER_DEAD.
+ */
+provider_e provider_answer_check(provider_answer_t *answer,
+    provider_fault_t *fault) VOICE_MUST_CHECK;
 
 
 /* --- embeddings ---------------------------------------------------------- */

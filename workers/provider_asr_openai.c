@@ -184,6 +184,12 @@ openai_read(const worker_profile_t *profile,
                              "the ASR answered without a text");
     }
 
+    if (strlen(transcript->text) > PROVIDER_TEXT_MAX) {
+        return provider_fail(fault, PROVIDER_DEAD,
+                             "the ASR's text is longer than %d bytes",
+                             PROVIDER_TEXT_MAX);
+    }
+
     transcript->confidence = -1;
     snprintf(transcript->method, sizeof(transcript->method), "openai:%.50s",
              profile->model[0] == '\0' ? OPENAI_MODEL : profile->model);
