@@ -6,6 +6,8 @@
 #   make help        the rest
 
 SHELL := /bin/bash
+# The same on every machine, and no complaint of a locale that is not there.
+export LC_ALL := C.UTF-8
 BUILD ?= build
 CC ?= gcc
 SANITIZE ?=
@@ -16,21 +18,24 @@ B ?=
 # One flavour of build a directory: build, build-asan, build-clang.
 VARIANT = BUILD=$(BUILD) CC=$(CC) SANITIZE=$(SANITIZE)
 
+# As many compilers as there are processors, unless -j says otherwise.
+JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+
 CFLAGS_ALL = -std=gnu11 -O2 -g -Wall -Wextra -Werror -Ilib -It/unit \
 	-MMD -MP $(if $(SANITIZE),-O1 -fsanitize=address$(comma)undefined \
 	-fno-omit-frame-pointer -fno-sanitize-recover=undefined)
 comma := ,
 LIBS = -ljansson -lcrypto -lpcre2-8 -lunistring -lstemmer -lm
 
-LIB_OBJECTS = $(patsubst lib/%.c,$(BUILD)/lib/%.o,$(wildcard lib/*.c))
 UNITS = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/*.c))
 TOOLS = $(patsubst t/tools/%.c,$(BUILD)/tools/%,$(wildcard t/tools/*.c))
 FUZZERS = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/*.c))
+FUZZ_LIB = $(patsubst lib/%.c,$(BUILD)/fuzz/lib/%.o,$(wildcard lib/*.c))
 
 PROVE = prove -j2 -It/lib
 
-.PHONY: all module workers unit docs deps deps-test deps-check run demo stop reload \
-	test test-long prove style analyse lint check check-asan check-clang \
+.PHONY: all module workers unit docs deps deps-test deps-clang deps-check \
+	run demo stop reload test test-long prove style analyse lint check check-asan check-clang \
 	fuzz bench install clean help
 
 all: module workers unit docs
@@ -50,44 +55,44 @@ help:
 
 # --- build ----------------------------------------------------------------
 
-module:
+include lib/lib.mk
+
+module: lib
 	@$(MAKE) --no-print-directory -f ngx_voice_module/module.mk $(VARIANT)
 
-workers:
+workers: lib
 	@$(MAKE) --no-print-directory -f workers/workers.mk $(VARIANT)
 
 unit: $(UNITS) $(TOOLS)
 
-$(BUILD)/lib/%.o: lib/%.c
+$(BUILD)/unit/%: t/unit/%.c $(LIB_ARCHIVE)
 	@mkdir -p $(@D)
 	@echo "  CC $<"
-	@$(CC) $(CFLAGS_ALL) -c -o $@ $<
+	@$(CC) $(CFLAGS_ALL) -o $@ $< $(LIB_ARCHIVE) $(LIBS)
 
-$(BUILD)/libvoice.a: $(LIB_OBJECTS)
-	@rm -f $@
-	@ar rcs $@ $^
-
-$(BUILD)/unit/%: t/unit/%.c $(BUILD)/libvoice.a
+$(BUILD)/tools/%: t/tools/%.c $(LIB_ARCHIVE)
 	@mkdir -p $(@D)
 	@echo "  CC $<"
-	@$(CC) $(CFLAGS_ALL) -o $@ $< $(BUILD)/libvoice.a $(LIBS)
+	@$(CC) $(CFLAGS_ALL) -o $@ $< $(LIB_ARCHIVE) $(LIBS)
 
-$(BUILD)/tools/%: t/tools/%.c $(BUILD)/libvoice.a
+# The fuzzer wants its own compiler and its own marks in the common code.
+FUZZ_COMPILE = clang -std=gnu11 -O1 -g -Wall -Wextra -Werror -Ilib -It/unit \
+	-MMD -MP -fsanitize=address,undefined -fno-sanitize-recover=undefined
+
+$(BUILD)/fuzz/lib/%.o: lib/%.c
 	@mkdir -p $(@D)
 	@echo "  CC $<"
-	@$(CC) $(CFLAGS_ALL) -o $@ $< $(BUILD)/libvoice.a $(LIBS)
+	@$(FUZZ_COMPILE) -fsanitize=fuzzer-no-link -c -o $@ $<
 
-$(BUILD)/fuzz/%: t/fuzz/%.c $(wildcard lib/*.c)
+$(BUILD)/fuzz/%: t/fuzz/%.c $(FUZZ_LIB)
 	@mkdir -p $(@D)
 	@echo "  CC $<"
-	@clang -std=gnu11 -O1 -g -Wall -Wextra -Werror -Ilib -It/unit \
-		-fsanitize=fuzzer,address,undefined \
-		-fno-sanitize-recover=undefined -o $@ $^ $(LIBS)
+	@$(FUZZ_COMPILE) -fsanitize=fuzzer -o $@ $< $(FUZZ_LIB) $(LIBS)
 
 docs:
 	@bin/build-docs $(BUILD)
 
--include $(LIB_OBJECTS:.o=.d) $(addsuffix .d,$(UNITS) $(TOOLS))
+-include $(addsuffix .d,$(UNITS) $(TOOLS) $(FUZZERS)) $(FUZZ_LIB:.o=.d)
 
 # --- run ------------------------------------------------------------------
 
@@ -97,11 +102,14 @@ deps:
 deps-test:
 	@bin/deps test
 
+deps-clang:
+	@bin/deps clang
+
 deps-check:
 	@bin/deps check
 
 run: deps
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory $(JOBS) all
 	@bin/demo
 
 demo:
@@ -116,7 +124,7 @@ reload: all
 # --- test -----------------------------------------------------------------
 
 test: deps-test
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory $(JOBS) all
 	@$(MAKE) --no-print-directory prove
 
 test-long: export VOICE_TEST_LONG = 1
@@ -137,21 +145,26 @@ lint:
 	@bin/lint-contract
 
 check: deps-check
-	@$(MAKE) --no-print-directory style lint check-clang all analyse
+	@$(MAKE) --no-print-directory style
+	@$(MAKE) --no-print-directory $(JOBS) check-clang
+	@$(MAKE) --no-print-directory $(JOBS) all
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory analyse
 	@$(MAKE) --no-print-directory prove
 
-check-clang:
-	@$(MAKE) --no-print-directory BUILD=build-clang CC=clang \
+check-clang: deps-clang
+	@$(MAKE) --no-print-directory $(JOBS) BUILD=build-clang CC=clang \
 		module workers unit
 
 check-asan:
-	@$(MAKE) --no-print-directory BUILD=build-asan SANITIZE=1 \
+	@$(MAKE) --no-print-directory $(JOBS) BUILD=build-asan SANITIZE=1 \
 		module workers unit docs
 	@$(MAKE) --no-print-directory BUILD=build-asan SANITIZE=1 prove
 
 FUZZ_SECONDS ?= 30
 
-fuzz: $(FUZZERS)
+fuzz: deps-clang
+	@$(MAKE) --no-print-directory $(JOBS) $(FUZZERS)
 	@for f in $(FUZZERS); do \
 		corpus=t/fuzz/corpus/$${f##*/}; mkdir -p $(BUILD)/corpus/$${f##*/}; \
 		[ -d $$corpus ] || corpus=; \

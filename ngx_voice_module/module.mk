@@ -14,7 +14,7 @@ MODULE_OUT := $(abspath $(BUILD))
 MODULE_GEN := $(MODULE_OUT)/nginx
 MODULE_OBJ := $(MODULE_OUT)/module
 
-MODULE_SRCS := $(sort $(wildcard ngx_voice_module/*.c lib/*.c))
+MODULE_SRCS := $(sort $(wildcard ngx_voice_module/*.c))
 MODULE_OBJS := $(patsubst %.c,$(MODULE_OBJ)/%.o,$(MODULE_SRCS)) \
 	$(MODULE_OBJ)/ngx_voice_module_modules.o
 
@@ -41,7 +41,9 @@ MODULE_COMPILE := $(strip $(CC) $(MODULE_CFLAGS) $(MODULE_INCS))
 MODULE_LINK := $(strip $(CC) $(MODULE_LDFLAGS) $(MODULE_OBJS))
 
 .PHONY: ngx_voice_module
-ngx_voice_module: $(MODULE_OUT)/ngx_voice_module.so
+ngx_voice_module: $(MODULE_OUT)/ngx_voice_module.so ;
+
+include lib/lib.mk
 
 # Another compiler or flag makes all of it anew, another set of sources links.
 module_record = { test "$$(cat $(MODULE_OBJ)/$(1) 2>/dev/null)" = '$(2)' \
@@ -51,10 +53,10 @@ $(shell mkdir -p $(MODULE_OBJ) \
 	&& $(call module_record,compile,$(MODULE_COMPILE)) \
 	&& $(call module_record,link,$(MODULE_LINK)))
 
-$(MODULE_OUT)/ngx_voice_module.so: $(MODULE_OBJS) $(MODULE_OBJ)/link \
-		ngx_voice_module/exports.map ngx_voice_module/libs
+$(MODULE_OUT)/ngx_voice_module.so: $(MODULE_OBJS) $(LIB_ARCHIVE) \
+		$(MODULE_OBJ)/link ngx_voice_module/exports.map ngx_voice_module/libs
 	@echo "  LINK $(notdir $@)"
-	@$(CC) $(MODULE_LDFLAGS) -o $@.new $(MODULE_OBJS) \
+	@$(CC) $(MODULE_LDFLAGS) -o $@.new $(MODULE_OBJS) $(LIB_ARCHIVE) \
 		$$(cat ngx_voice_module/libs)
 	@mv $@.new $@
 

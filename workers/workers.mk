@@ -1,4 +1,5 @@
-# The worker pool: $(BUILD)/voicegate-worker of workers/*.c and lib/*.c.
+# The worker pool: $(BUILD)/voicegate-worker of workers/*.c and the common
+# code.
 # Stands alone: make -f workers/workers.mk BUILD=build
 
 BUILD ?= build
@@ -20,7 +21,7 @@ WORKER_LIBS = -lpq -lcurl -l:libhiredis.a -ljansson -lcrypto -lpcre2-8 \
 	-lflite_cmu_us_kal16 -lmicrohttpd -lflite_usenglish \
 	-lflite_cmulex -lflite -lm
 
-WORKER_SOURCES = $(wildcard workers/*.c) $(wildcard lib/*.c)
+WORKER_SOURCES = $(wildcard workers/*.c)
 WORKER_OBJECTS = $(patsubst %.c,$(BUILD)/pool/%.o,$(WORKER_SOURCES))
 
 # Programs that drive parts of the pool for its tests.
@@ -29,13 +30,16 @@ WORKER_PARTS = $(filter-out %/worker_main.o,$(WORKER_OBJECTS))
 
 .SECONDARY:
 .PHONY: worker-all
-worker-all: $(BUILD)/voicegate-worker $(WORKER_TOOLS)
+worker-all: $(BUILD)/voicegate-worker $(WORKER_TOOLS) ;
 
-$(BUILD)/voicegate-worker: $(WORKER_OBJECTS)
+include lib/lib.mk
+
+$(BUILD)/voicegate-worker: $(WORKER_OBJECTS) $(LIB_ARCHIVE)
 	@echo "  LD $@"
 	@$(CC) $(WORKER_CFLAGS) -o $@ $^ $(WORKER_LIBS)
 
-$(BUILD)/pool-%: $(BUILD)/pool/t/pool/%.o $(WORKER_PARTS)
+$(BUILD)/pool-%: $(BUILD)/pool/t/pool/%.o $(WORKER_PARTS) \
+		$(LIB_ARCHIVE)
 	@echo "  LD $@"
 	@$(CC) $(WORKER_CFLAGS) -o $@ $^ $(WORKER_LIBS)
 
