@@ -17,7 +17,7 @@ use IO::Socket::INET;
 use Socket qw(IPPROTO_TCP SOL_SOCKET SO_LINGER TCP_NODELAY);
 use Time::HiRes qw(time);
 
-use constant SECONDS => 30;
+use constant SECONDS => 20;    # from the last thing sent
 
 
 # The address we come from is one of 127/8: limits of strangers are by it.
@@ -30,7 +30,8 @@ sub new {
     setsockopt $socket, IPPROTO_TCP, TCP_NODELAY, 1;
     binmode $socket;
 
-    return bless { socket => $socket, buffer => '' }, $class;
+    return bless { socket => $socket, buffer => '',
+                   deadline => time + SECONDS }, $class;
 }
 
 
@@ -39,6 +40,8 @@ sub put {
     my ($self, $bytes) = @_;
 
     local $SIG{PIPE} = 'IGNORE';
+
+    $self->{deadline} = time + SECONDS;
 
     while (length $bytes) {
         my $sent = syswrite $self->{socket}, $bytes;
@@ -146,7 +149,9 @@ sub take {
 sub more {
     my ($self) = @_;
 
-    return 0 unless IO::Select->new($self->{socket})->can_read(SECONDS);
+    my $left = $self->{deadline} - time;
+    return 0 if $left <= 0;
+    return 0 unless IO::Select->new($self->{socket})->can_read($left);
 
     return sysread $self->{socket}, $self->{buffer}, 65536,
         length $self->{buffer};
