@@ -11,20 +11,33 @@
  * What nchan holds on the heap must outlive the attempt, too: it frees the
  * addresses of its Redis servers first of all.  It is shown none, which costs
  * some hundred bytes a reload.
+ *
+ * nchan also closes each descriptor of Redis that it loses twice: itself,
+ * then by its hiredis.  In between it connects anew, gets the same number and
+ * so closes the new one; two seconds later it closes that number again, by
+ * then perhaps a client's or PostgreSQL's.  Its function that does the first
+ * close is known to hiredis by a pointer in nchan's relocated data, which is
+ * made to point to ours: hiredis alone closes.
  */
 
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include <ngx_event.h>
 #include <dlfcn.h>
 #include <link.h>
+#include <sys/mman.h>
 
 #include "ngx_voice_nchan.h"
 
 
 #define NGX_VOICE_NCHAN_OBJECT    "ngx_nchan_module.so"
 #define NGX_VOICE_NCHAN_SERVERS   "redis_nodeset_count"
+#define NGX_VOICE_NCHAN_CLEANUP   "redis_nginx_cleanup"
 #define NGX_VOICE_NCHAN_SEGMENTS  4
+
+
+typedef void (*ngx_voice_nchan_cleanup_pt)(void *connection);
 
 
 typedef struct {
@@ -42,11 +55,18 @@ typedef struct {
 
 static int ngx_voice_nchan_find(struct dl_phdr_info *info, size_t size,
     void *data);
+static ngx_uint_t ngx_voice_nchan_is(const struct dl_phdr_info *info);
 static void ngx_voice_nchan_restore(void *data);
+static int ngx_voice_nchan_hook(struct dl_phdr_info *info, size_t size,
+    void *data);
+static void ngx_voice_nchan_cleanup(void *data);
 
 
 /* The copy that is given back if its cycle fails; of the master only. */
 static ngx_voice_nchan_state_t  *ngx_voice_nchan_pending;
+
+/* What nchan does when hiredis frees a connection. */
+static ngx_voice_nchan_cleanup_pt  ngx_voice_nchan_original;
 
 
 ngx_int_t
@@ -79,6 +99,8 @@ ngx_voice_nchan_guard(ngx_conf_t *cf)
         ngx_memcpy(segment->copy, segment->memory, segment->len);
     }
 
+    (void) dl_iterate_phdr(ngx_voice_nchan_hook, NULL);
+
     cln->handler = ngx_voice_nchan_restore;
     ngx_voice_nchan_pending = state;
 
@@ -106,9 +128,7 @@ ngx_voice_nchan_taken(void)
 static int
 ngx_voice_nchan_find(struct dl_phdr_info *info, size_t size, void *data)
 {
-    size_t                      len;
     u_char                     *start, *end, *protected;
-    const char                 *name;
     ngx_uint_t                  i;
     const ElfW(Phdr)           *header;
     ngx_voice_nchan_state_t    *state = data;
@@ -116,13 +136,7 @@ ngx_voice_nchan_find(struct dl_phdr_info *info, size_t size, void *data)
 
     (void) size;
 
-    len = ngx_strlen(info->dlpi_name);
-    name = info->dlpi_name + len;
-
-    if (len < sizeof(NGX_VOICE_NCHAN_OBJECT) - 1
-        || ngx_strcmp(name - (sizeof(NGX_VOICE_NCHAN_OBJECT) - 1),
-                      NGX_VOICE_NCHAN_OBJECT) != 0)
-    {
+    if (!ngx_voice_nchan_is(info)) {
         return 0;
     }
 
@@ -161,6 +175,21 @@ ngx_voice_nchan_find(struct dl_phdr_info *info, size_t size, void *data)
 }
 
 
+static ngx_uint_t
+ngx_voice_nchan_is(const struct dl_phdr_info *info)
+{
+    size_t  len;
+
+    static const size_t  size = sizeof(NGX_VOICE_NCHAN_OBJECT) - 1;
+
+    len = ngx_strlen(info->dlpi_name);
+
+    return len >= size
+           && ngx_strcmp(info->dlpi_name + len - size, NGX_VOICE_NCHAN_OBJECT)
+              == 0;
+}
+
+
 static void
 ngx_voice_nchan_restore(void *data)
 {
@@ -178,4 +207,82 @@ ngx_voice_nchan_restore(void *data)
         segment = &state->segments[i];
         ngx_memcpy(segment->memory, segment->copy, segment->len);
     }
+}
+
+
+/*
+ * Looks through what was made read-only after relocation for the pointer to
+ * nchan's function.  Once is enough: nchan stays loaded over reloads.
+ */
+static int
+ngx_voice_nchan_hook(struct dl_phdr_info *info, size_t size, void *data)
+{
+    size_t                        page;
+    u_char                       *start;
+    ngx_uint_t                    i;
+    const ElfW(Phdr)             *header;
+    ngx_voice_nchan_cleanup_pt   *slot, *end;
+
+    if (!ngx_voice_nchan_is(info) || ngx_voice_nchan_original != NULL) {
+        return 0;
+    }
+
+    page = (size_t) sysconf(_SC_PAGESIZE);
+    ngx_voice_nchan_original = (ngx_voice_nchan_cleanup_pt)
+                               dlsym(RTLD_DEFAULT, NGX_VOICE_NCHAN_CLEANUP);
+
+    if (ngx_voice_nchan_original == NULL) {
+        return 1;
+    }
+
+    for (i = 0; i < info->dlpi_phnum; i++) {
+        header = &info->dlpi_phdr[i];
+
+        if (header->p_type != PT_GNU_RELRO) {
+            continue;
+        }
+
+        start = (u_char *) info->dlpi_addr + header->p_vaddr;
+        slot = (ngx_voice_nchan_cleanup_pt *) start;
+        end = (ngx_voice_nchan_cleanup_pt *) (start + header->p_memsz);
+
+        while (slot < end && *slot != ngx_voice_nchan_original) {
+            slot++;
+        }
+
+        start = (u_char *) ((uintptr_t) slot & ~(uintptr_t) (page - 1));
+
+        if (slot < end && mprotect(start, page, PROT_READ|PROT_WRITE) == 0) {
+            *slot = ngx_voice_nchan_cleanup;
+            (void) mprotect(start, page, PROT_READ);
+        }
+    }
+
+    return 1;
+}
+
+
+/* ngx_close_connection() without the close: nchan then does not, either. */
+static void
+ngx_voice_nchan_cleanup(void *data)
+{
+    ngx_connection_t  *c = data;
+
+    if (c != NULL && c->fd != (ngx_socket_t) -1) {
+        (void) ngx_del_conn(c, NGX_CLOSE_EVENT);
+
+        if (c->read->posted) {
+            ngx_delete_posted_event(c->read);
+        }
+
+        if (c->write->posted) {
+            ngx_delete_posted_event(c->write);
+        }
+
+        c->read->closed = 1;
+        c->write->closed = 1;
+        c->fd = (ngx_socket_t) -1;
+    }
+
+    ngx_voice_nchan_original(data);
 }

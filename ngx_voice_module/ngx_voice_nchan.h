@@ -1,6 +1,7 @@
 
 /*
- * Keeps nchan's process-wide state whole when a reload fails.
+ * Keeps nchan's process-wide state whole when a reload fails, and its hands
+ * off descriptors that are no longer its own.
  */
 
 #ifndef NGX_VOICE_NCHAN_H
@@ -13,7 +14,7 @@
 
 /*
  * Remembers nchan's writable memory and gives it back if the configuration
- * that is being read comes to nothing.  To be called before nchan sees the
+ * that is being read comes to nothing; lets only its hiredis close.  To be called before nchan sees the
  * configuration: from our create_main_conf, our module being loaded before
  * nchan's.  NGX_ERROR: out of memory.
  */
