@@ -31,6 +31,7 @@ use Voice::Stream;
 our $ROOT = abs_path(dirname(__FILE__) . '/../..');
 
 my $json = JSON::PP->new->utf8->canonical->allow_nonref;
+my %started;    # stacks that are not finished, by directory
 
 
 # --- the stack ------------------------------------------------------------
@@ -52,6 +53,8 @@ sub start {
         http    => HTTP::Tiny->new(timeout => 60, keep_alive => 1),
         exchanges => [],
     }, $class;
+
+    $started{$self->{dir}} = $self;
 
     my $pool = !defined $opt{workers} || $opt{workers} > 0;
     my $configured = $opt{settings} || $opt{profiles};
@@ -391,6 +394,7 @@ sub finish {
 
     $self->check_logs($arg{alerts});
     $self->stack('clean');
+    delete $started{$self->{dir}};
 
     done_testing();
 }
@@ -452,11 +456,13 @@ sub check_logs {
 }
 
 
-sub DESTROY {
-    my ($self) = @_;
-
+# A test that dies leaves nothing behind.  Not in DESTROY: the stack's
+# directory is gone when objects are.
+END {
     local ($?, $@, $!);
-    $self->stack($ENV{VOICE_KEEP} ? 'stop' : 'clean') if $$ == $self->{pid};
+    for my $self (grep { $$ == $_->{pid} } values %started) {
+        $self->stack($ENV{VOICE_KEEP} ? 'stop' : 'clean');
+    }
 }
 
 
