@@ -255,7 +255,12 @@ ngx_voice_body_bytes(ngx_voice_ctx_t *ctx, ngx_str_t *bytes)
     bytes->len = size;
 
     for ( /* void */ ; cl != NULL; cl = cl->next) {
-        p = ngx_cpymem(p, cl->buf->pos, ngx_buf_size(cl->buf));
+        size = ngx_buf_size(cl->buf);
+
+        /* the last one may be empty and point nowhere */
+        if (size != 0) {
+            p = ngx_cpymem(p, cl->buf->pos, size);
+        }
     }
 
     return NGX_OK;
