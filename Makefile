@@ -1,8 +1,8 @@
 # Voicegate: what can be made.
 #
-#   make run         build, start a private stack, speak the demo, show it
+#   make run         install what is missing, build, start, speak the demo
 #   make test        every test at everyday size, one prove run
-#   make check       style, static analysis, then the tests
+#   make check       style, contract lint, clang, analysis, then the tests
 #   make help        the rest
 
 SHELL := /bin/bash
@@ -41,17 +41,22 @@ PROVE = prove -j2 -It/lib
 all: module workers unit docs
 
 help:
-	@sed -n 's/^#\( .*\)/\1/p;/^$$/q' Makefile
-	@printf '%s\n' \
-	'    make stop        stop the private stack; data stay' \
-	'    make demo        speak the demo anew' \
-	'    make reload      take a changed contract, configuration, SQL' \
-	'    make test-long   the tests at full size' \
-	'    make check-asan  the tests under ASan and UBSan' \
-	'    make check-clang build with clang, warnings are errors' \
-	'    make fuzz        each fuzz target for FUZZ_SECONDS (30)' \
-	'    make bench B=x   one benchmark; without B, their names' \
-	'    make install DESTDIR=  programs, configuration, systemd units'
+	@sed -n '/^$$/q;s/^# \{0,1\}//p' Makefile
+	@printf '  %-16s %s\n' \
+	'make stop' 'stop the private stack; data stay' \
+	'make demo' 'speak the demo anew' \
+	'make reload' 'take changed contract, configuration, SQL' \
+	'make test T=FILE' 'some tests only' \
+	'make test-long' 'the tests at full size' \
+	'make check-asan' 'the tests under ASan and UBSan' \
+	'make check-clang' 'build with clang, warnings are errors' \
+	'make style' 'text, budgets, includes, banned calls' \
+	'make lint' 'the contract as an OpenAPI document' \
+	'make analyse' 'cppcheck, shellcheck, perl -c' \
+	'make fuzz' 'each fuzz target for FUZZ_SECONDS (30)' \
+	'make bench B=x' 'one benchmark; without B, their names' \
+	'make install' 'programs, templates, units; DESTDIR=, PREFIX=' \
+	'make clean' 'delete what was built'
 
 # --- build ----------------------------------------------------------------
 

@@ -41,7 +41,8 @@ MODULE_COMPILE := $(strip $(CC) $(MODULE_CFLAGS) $(MODULE_INCS))
 MODULE_LINK := $(strip $(CC) $(MODULE_LDFLAGS) $(MODULE_OBJS))
 
 .PHONY: ngx_voice_module
-ngx_voice_module: $(MODULE_OUT)/ngx_voice_module.so ;
+ngx_voice_module: $(MODULE_OUT)/ngx_voice_module.so
+	@:
 
 include lib/lib.mk
 

@@ -30,7 +30,8 @@ WORKER_PARTS = $(filter-out %/worker_main.o,$(WORKER_OBJECTS))
 
 .SECONDARY:
 .PHONY: worker-all
-worker-all: $(BUILD)/voicegate-worker $(WORKER_TOOLS) ;
+worker-all: $(BUILD)/voicegate-worker $(WORKER_TOOLS)
+	@:
 
 include lib/lib.mk
 
