@@ -201,6 +201,10 @@ sub test_configuration {
     $text = $change_configuration->($text) if $change_configuration;
     Voice::spew("$voice->{dir}/nginx.conf", $text);
 
+    # A sanitized module needs its runtime first.
+    my %preload = %{$voice->{stack}{preload}};
+    local @ENV{keys %preload} = values %preload;
+
     my $out = `/usr/sbin/nginx -p $data -e /dev/stderr -t -q \\
         -c $voice->{dir}/nginx.conf 2>&1`;
 
