@@ -86,7 +86,7 @@ sub ordinary_user {
     system('chown', '-R', "$name:", $work) == 0 or die "chown: $?";
 
     my @as = ('setpriv', "--reuid=$name", "--regid=$gid", '--clear-groups',
-              'env', "HOME=$work");
+              'env', '-u', 'PERL5LIB', "HOME=$work");
     my @options = ('--dir', "$work/user/" . LONG, '--port', 0);
     my $output = stack(\@as, @options, 'start');
     my $stack = settings("$work/user/" . LONG);
@@ -133,6 +133,8 @@ sub stack {
     my $pid = open(my $out, '-|') // die "fork: $!";
     if ($pid == 0) {
         open STDERR, '>&', \*STDOUT;
+        # An ordinary user may not see where the tests are.
+        chdir $work;
         exec @$as, "$checkout/bin/stack", '--test',
             $ENV{VOICE_SANITIZE} ? '--sanitize' : (), @words
             or POSIX::_exit(127);
