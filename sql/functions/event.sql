@@ -81,6 +81,7 @@ create or replace function work.relay_take(p_max int)
 returns table (tenant_id uuid, seq bigint, type text, channels text[],
                body json)
 language plpgsql volatile security definer set search_path = core, pg_temp
+set enable_seqscan = off set enable_bitmapscan = off set jit = off
 as $$
 begin
     if not pg_try_advisory_xact_lock(7310592002) then
@@ -105,8 +106,11 @@ end
 $$;
 
 -- Gives the next numbers of their tenants to the oldest events without one.
+-- The settings keep the plan to index walks, however many wait.
 create or replace function core.number_events(p_max int) returns void
 language plpgsql volatile set search_path = core, pg_temp
+set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off
 as $$
 begin
     with fresh as (

@@ -99,5 +99,21 @@ select pg_temp.emit(1, 'test_run.created');
 select is((select max(seq) from work.relay_take(10)), 4::bigint,
           'numbers go on from where they were');
 
+-- a relay that comes back after long
+insert into core.event (tenant_id, type, subject_type, subject_id, payload)
+select pg_temp.tenant(1), 'a.b', 'c', pg_temp.tenant(1), '{}'
+  from generate_series(1, 20000);
+analyze core.event;
+create function pg_temp.rows_read() returns bigint
+language sql volatile as $$
+    select pg_stat_get_xact_tuples_returned('core.event'::regclass)
+           + pg_stat_get_xact_tuples_fetched('core.event'::regclass)
+$$;
+create temp table read as select pg_temp.rows_read() as n;
+select is((select count(*) from work.relay_take(100)), 100::bigint,
+          'a batch of many is taken');
+select cmp_ok(pg_temp.rows_read() - (select n from read), '<', 2000::bigint,
+              'without a look at all of them');
+
 select * from finish();
 rollback;
