@@ -89,6 +89,8 @@ $(BUILD)/fuzz/lib/%.o: lib/%.c
 	@echo "  CC $<"
 	@$(FUZZ_COMPILE) -fsanitize=fuzzer-no-link -c -o $@ $<
 
+.SECONDARY: $(FUZZ_LIB)
+
 $(BUILD)/fuzz/%: t/fuzz/%.c $(FUZZ_LIB)
 	@mkdir -p $(@D)
 	@echo "  CC $<"
@@ -171,11 +173,14 @@ FUZZ_SECONDS ?= 30
 fuzz: deps-clang
 	@$(MAKE) --no-print-directory $(JOBS) $(FUZZERS)
 	@for f in $(FUZZERS); do \
-		corpus=t/fuzz/corpus/$${f##*/}; mkdir -p $(BUILD)/corpus/$${f##*/}; \
+		name=$${f##*/}; log=$$f.log; corpus=t/fuzz/corpus/$$name; \
+		mkdir -p $(BUILD)/corpus/$$name; \
 		[ -d $$corpus ] || corpus=; \
-		echo "  FUZZ $${f##*/}"; \
-		$$f -max_total_time=$(FUZZ_SECONDS) -timeout=5 -verbosity=0 \
-			$(BUILD)/corpus/$${f##*/} $$corpus || exit 1; \
+		$$f -max_total_time=$(FUZZ_SECONDS) -timeout=5 -print_final_stats=1 \
+			-artifact_prefix=$$f- $(BUILD)/corpus/$$name $$corpus \
+			>$$log 2>&1 || { tail -n 40 $$log; exit 1; }; \
+		runs=$$(sed -n 's/^stat::number_of_executed_units: *//p' $$log); \
+		printf '  FUZZ %-10s %9d runs, no fault\n' $$name "$$runs"; \
 	done
 
 bench:

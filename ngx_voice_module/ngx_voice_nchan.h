@@ -14,9 +14,9 @@
 
 /*
  * Remembers nchan's writable memory and gives it back if the configuration
- * that is being read comes to nothing; lets only its hiredis close.  To be called before nchan sees the
- * configuration: from our create_main_conf, our module being loaded before
- * nchan's.  NGX_ERROR: out of memory.
+ * that is being read comes to nothing; lets only its hiredis close.  To be
+ * called before nchan sees the configuration: from our create_main_conf, our
+ * module being loaded before nchan's.  NGX_ERROR: out of memory.
  */
 ngx_int_t ngx_voice_nchan_guard(ngx_conf_t *cf);
 
