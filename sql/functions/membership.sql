@@ -97,7 +97,7 @@ declare
     v_id     uuid := core.uuid_v7();
     v_reply  api.reply;
 begin
-    perform core.require_rank(ctx.role, args ->> 'role');
+    perform core.require_grant(ctx, args ->> 'role');
 
     if v_user is null then
         perform core.fail('RESOURCE_NOT_FOUND',
@@ -133,7 +133,7 @@ begin
     perform core.check_version(args, m.version);
 
     if args ? 'role' then
-        perform core.require_rank(ctx.role, args ->> 'role');
+        perform core.require_grant(ctx, args ->> 'role');
     end if;
 
     m := core.member_update(m, args ->> 'role',

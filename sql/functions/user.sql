@@ -52,6 +52,18 @@ begin
 end
 $$;
 
+-- Before a person gets a role.  A person has every scope of his role, so a
+-- key that lacks one makes none.
+create or replace function core.require_grant(ctx api.ctx, p_role text)
+returns void
+language plpgsql stable set search_path = core, pg_temp
+as $$
+begin
+    perform core.require_rank(ctx.role, p_role);
+    perform core.require_scopes(ctx, array['*']);
+end
+$$;
+
 -- The membership of a user that the asker is about to change: locked, not
 -- his own, not above him.
 create or replace function core.member_lock(
@@ -206,7 +218,7 @@ declare
     v_user   uuid := core.uuid_v7();
     v_reply  api.reply;
 begin
-    perform core.require_rank(ctx.role, args ->> 'role');
+    perform core.require_grant(ctx, args ->> 'role');
 
     if core.find_user(args ->> 'email') is not null then
         perform core.fail('DUPLICATE',
@@ -244,7 +256,7 @@ begin
     perform core.check_version(args, m.version);
 
     if args ? 'role' then
-        perform core.require_rank(ctx.role, args ->> 'role');
+        perform core.require_grant(ctx, args ->> 'role');
     end if;
 
     if args ? 'display_name' then

@@ -279,6 +279,10 @@ $$;
 select throws_ok($$ select api.create_api_key(pg_temp.key_ctx(),
     '{"name": "x", "role": "viewer"}') $$, 'V2403',
     'AUTH_INSUFFICIENT_PERMISSIONS', 'a key gives no scope that it lacks');
+select throws_ok($$ select api.create_user(pg_temp.key_ctx(),
+    jsonb_build_object('email', 'k@acme.example', 'role', 'viewer',
+        'password_hash', pg_temp.hash())) $$, 'V2403',
+    'AUTH_INSUFFICIENT_PERMISSIONS', 'nor makes a person who has them all');
 select is((select status from api.create_api_key(pg_temp.key_ctx(),
     jsonb_build_object('name', 'x', 'role', 'viewer',
         'scopes', '["api-keys:write"]'::jsonb,
