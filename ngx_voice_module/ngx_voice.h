@@ -91,7 +91,7 @@ struct ngx_voice_ctx_s {
     ngx_voice_pg_query_t       *query;
     ngx_voice_redis_command_t  *command;
     ngx_voice_password_task_t  *task;
-    ngx_event_t                 timer;     /* readiness: waits no longer */
+    ngx_event_t                 timer;     /* of ready, of a stream's resume */
 
     unsigned                    attempts:2;    /* of the CALL */
     unsigned                    hashed:3;      /* x-hash members done */
@@ -212,6 +212,11 @@ ngx_int_t ngx_voice_figures_start(ngx_cycle_t *cycle,
     ngx_voice_main_conf_t *mcf);
 void ngx_voice_figures_update(ngx_voice_main_conf_t *mcf);
 void ngx_voice_figures_stop(ngx_voice_main_conf_t *mcf);
+
+/* ngx_voice_leave.c: connections of a process that exits. */
+ngx_int_t ngx_voice_leave_prepare(ngx_cycle_t *cycle);
+/* A request that still comes is the last of its connection. */
+void ngx_voice_leave_request(ngx_http_request_t *r);
 
 /* ngx_voice_stream.c */
 /* The step for streams: takes the channel from the reply. */

@@ -526,6 +526,10 @@ ngx_voice_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
+    if (ngx_voice_leave_prepare(cycle) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     mcf->pg = ngx_voice_pg_create(&mcf->pg_conf, cycle->pool, cycle->log);
     mcf->slow = ngx_voice_pg_create(&mcf->slow_conf, cycle->pool, cycle->log);
     mcf->redis = ngx_voice_redis_create(&mcf->redis_conf, cycle->pool,

@@ -80,6 +80,7 @@ ngx_int_t
 ngx_voice_post_read_handler(ngx_http_request_t *r)
 {
     r->log_handler = ngx_voice_log_handler;
+    ngx_voice_leave_request(r);
 
     return NGX_DECLINED;
 }
@@ -100,7 +101,11 @@ ngx_voice_access_handler(ngx_http_request_t *r)
     ctx = ngx_http_get_module_ctx(r, ngx_voice_module);
 
     if (ctx == NULL) {
-        return ngx_voice_begin(r, lcf);
+
+        /* nchan aborts where it gets a subscriber while it exits; a client
+         * whose connection ends connects anew */
+        return lcf->stream && ngx_exiting ? NGX_HTTP_CLOSE
+                                          : ngx_voice_begin(r, lcf);
     }
 
     return ctx->admitted ? NGX_OK : NGX_AGAIN;

@@ -23,6 +23,9 @@
 #define NGX_VOICE_TIME_DIGITS  10
 #define NGX_VOICE_SKEW         5           /* seconds ahead of our clock */
 
+#define NGX_VOICE_RESUME_WAIT   3000       /* ms for Redis to be there */
+#define NGX_VOICE_RESUME_PAUSE  50
+
 
 /* The message that an id names. */
 typedef struct {
@@ -35,6 +38,7 @@ typedef struct {
 static ngx_int_t ngx_voice_accept_eventsource(ngx_voice_ctx_t *ctx);
 static ngx_int_t ngx_voice_accept_websocket(ngx_voice_ctx_t *ctx);
 static ngx_str_t ngx_voice_resume_given(ngx_voice_ctx_t *ctx);
+static void ngx_voice_resume_later(ngx_event_t *ev);
 static void ngx_voice_resume_checked(void *data, const redisReply *reply);
 static void ngx_voice_resume_gap(ngx_voice_ctx_t *ctx);
 static ngx_uint_t ngx_voice_resume_parse(ngx_voice_ctx_t *ctx,
@@ -146,12 +150,22 @@ ngx_voice_resume_check(ngx_voice_ctx_t *ctx)
     ctx->resume = id;
     ctx->command = ngx_voice_redis_send(ctx->conf->redis, 2, argv,
                                         ngx_voice_resume_checked, ctx);
-    if (ctx->command == NULL) {
-        ngx_voice_resume_gap(ctx);
-        return NGX_OK;
+    if (ctx->command != NULL) {
+        return NGX_AGAIN;
     }
 
-    return NGX_AGAIN;
+    /* a process that has just begun is not yet connected */
+    if (ngx_voice_duration(ctx->request) < NGX_VOICE_RESUME_WAIT) {
+        ctx->timer.handler = ngx_voice_resume_later;
+        ctx->timer.data = ctx;
+        ctx->timer.log = ctx->request->connection->log;
+        ngx_add_timer(&ctx->timer, NGX_VOICE_RESUME_PAUSE);
+        return NGX_AGAIN;
+    }
+
+    ngx_voice_resume_gap(ctx);
+
+    return NGX_OK;
 }
 
 
@@ -278,6 +292,13 @@ ngx_voice_resume_given(ngx_voice_ctx_t *ctx)
     id.len = len;
 
     return id;
+}
+
+
+static void
+ngx_voice_resume_later(ngx_event_t *ev)
+{
+    ngx_voice_resume(ev->data, NGX_VOICE_RESUME);
 }
 
 

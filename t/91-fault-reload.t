@@ -11,6 +11,7 @@ use Test::More;
 use lib 't/lib';
 use Voice;
 use Voice::Demo;
+use Voice::Raw;
 
 my $reloads = $ENV{VOICE_TEST_LONG} ? 60 : 8;
 
@@ -19,6 +20,7 @@ my $owner = $voice->tenant('acme');
 my $suite = Voice::Demo::suite($voice, $owner, 2);
 
 my $path = "/events/stream/$owner->{tenant_id}";
+my $last_id;
 my $stream = subscribe();
 my ($exchanges, $interrupted, @ids, @runs) = (0, 0);
 
@@ -48,6 +50,7 @@ my %seen = map { $_ => 1 } @ids;
 is(join(' ', grep { !$seen{$_} } $ids[0] .. $last), '',
    'a subscriber that reconnects with its last id misses no event');
 
+kept_connection();
 broken_configuration();
 
 $voice->finish(alerts => qr/exited on signal 9|unexpected end of file/);
@@ -83,14 +86,16 @@ sub subscribe {
 }
 
 
-# Takes what there is; reconnects as EventSource does.
+# Takes what there is; reconnects as EventSource does, which keeps the last id
+# also over a connection that brought nothing.
 sub listen_a_while {
     my ($seconds) = @_;
 
     while (my $event = $stream->next($seconds)) {
         push @ids, $event->{json}{id} if $event->{json}{id};
     }
-    $stream = subscribe($stream->last_id) if $stream->ended;
+    $last_id = $stream->last_id // $last_id;
+    $stream = subscribe($last_id) if $stream->ended;
 }
 
 
@@ -101,6 +106,33 @@ sub ended {
 
     return $run && $run->{status} !~ /^(?:pending|running)$/;
 }
+
+
+# A request on a connection whose process has just begun to exit.
+sub kept_connection {
+    my $kept = Voice::Raw->new($voice);
+    my $health = "GET /health HTTP/1.1\r\nHost: x\r\n\r\n";
+    my %old = map { $_ => 1 } $voice->children('nginx');
+
+    $kept->put($health);
+    is($kept->reply->{status}, 200, 'a connection is kept');
+
+    kill 'HUP', $voice->pid('nginx');
+    $voice->wait_for(sub {
+        !grep { $old{$_} && title($_) !~ /shutting down/ }
+            $voice->children('nginx') }, 30);
+    $kept->put($health);
+    my $reply = $kept->reply;
+    is($reply && $reply->{status}, 200, 'and serves over a reload');
+    is($reply && $reply->{headers}{connection}, 'close', 'once more');
+
+    # nchan loses count of its processes if one is killed while it exits.
+    $voice->wait_for(sub { !grep { $old{$_} } $voice->children('nginx') },
+                     60);
+}
+
+
+sub title { return eval { Voice::slurp("/proc/$_[0]/cmdline") } // '' }
 
 
 # A raw HUP with a broken file, then the death of a process.
