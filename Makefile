@@ -36,7 +36,7 @@ PROVE = prove -j2 -It/lib
 
 .PHONY: all module workers unit docs deps deps-test deps-clang deps-check \
 	run demo stop reload test test-long prove style analyse lint check check-asan check-clang \
-	fuzz bench install clean help
+	fuzz fuzzers bench install clean help
 
 all: module workers unit docs
 
@@ -170,8 +170,11 @@ check-asan:
 
 FUZZ_SECONDS ?= 30
 
+fuzzers: $(FUZZERS)
+	@:
+
 fuzz: deps-clang
-	@$(MAKE) --no-print-directory $(JOBS) $(FUZZERS)
+	@$(MAKE) --no-print-directory $(JOBS) fuzzers
 	@for f in $(FUZZERS); do \
 		name=$${f##*/}; log=$$f.log; corpus=t/fuzz/corpus/$$name; \
 		mkdir -p $(BUILD)/corpus/$$name; \
