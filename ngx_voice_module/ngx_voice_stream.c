@@ -106,6 +106,15 @@ ngx_voice_stream_acceptable(ngx_voice_ctx_t *ctx)
 {
     ngx_voice_loc_conf_t  *lcf;
 
+    static const ngx_str_t  allow = ngx_string("GET, OPTIONS");
+
+    /* nchan ends the connection of a HEAD without a word */
+    if (ctx->request->method != NGX_HTTP_GET) {
+        return ngx_voice_header(ctx->request, "Allow", &allow) == NGX_OK
+               ? ngx_voice_fail(ctx, NGX_VOICE_METHOD_NOT_ALLOWED, NULL)
+               : ngx_voice_fail(ctx, NGX_VOICE_INTERNAL_ERROR, NULL);
+    }
+
     lcf = ngx_http_get_module_loc_conf(ctx->request, ngx_voice_module);
 
     return lcf->stream == NGX_VOICE_STREAM_WEBSOCKET

@@ -30,6 +30,7 @@ byte_by_byte();
 aborted();
 too_many();
 methods_are_kept();
+stream_heads();
 
 is(join(' ', sort $voice->children('nginx')), "@pids",
    'no process of nginx has died');
@@ -319,6 +320,19 @@ sub aborted {
 sub suites {
     return $voice->call('list_test_suites', as => $owner)
         ->{json}{pagination}{total_items};
+}
+
+
+# Nothing of a stream is worth a HEAD.
+sub stream_heads {
+    my $raw = Voice::Raw->new($voice);
+    $raw->put("HEAD /events/stream/$owner->{tenant_id} HTTP/1.1\r\n"
+              . "Host: x\r\n$auth\r\n");
+    my $reply = $raw->reply(head => 1);
+
+    is($reply && $reply->{status}, 405, 'a HEAD of a stream is refused');
+    is($reply && $reply->{headers}{allow}, 'GET, OPTIONS',
+       'with what it takes');
 }
 
 
