@@ -22,7 +22,7 @@ my $suite = Voice::Demo::suite($voice, $owner, 2);
 my $path = "/events/stream/$owner->{tenant_id}";
 my $last_id;
 my $stream = subscribe();
-my ($exchanges, $interrupted, $last_id, @ids, @runs) = (0, 0);
+my ($exchanges, $interrupted, @ids, @runs) = (0, 0);
 
 for my $round (1 .. $reloads) {
     push @runs, exchange('POST', '/api/v1/test-runs',
