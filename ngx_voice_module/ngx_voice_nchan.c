@@ -12,6 +12,12 @@
  * addresses of its Redis servers first of all.  It is shown none, which costs
  * some hundred bytes a reload.
  *
+ * Its timers keep the log of the cycle that is current while a configuration
+ * is read, that is of the one before, whose pool dies when the new one is
+ * taken; as soon as the freed bytes look like a debug level, a process dies
+ * in the middle of a timer.  Meanwhile the current cycle shows a log of ours
+ * that lives for ever and writes nothing.
+ *
  * nchan also closes each descriptor of Redis that it loses twice: itself,
  * then by its hiredis.  In between it connects anew, gets the same number and
  * so closes the new one; two seconds later it closes that number again, by
@@ -60,10 +66,18 @@ static void ngx_voice_nchan_restore(void *data);
 static int ngx_voice_nchan_hook(struct dl_phdr_info *info, size_t size,
     void *data);
 static void ngx_voice_nchan_cleanup(void *data);
+static void ngx_voice_nchan_hide_log(void);
+static void ngx_voice_nchan_show_log(void);
 
 
 /* The copy that is given back if its cycle fails; of the master only. */
 static ngx_voice_nchan_state_t  *ngx_voice_nchan_pending;
+
+/* Level 0: nothing is written. */
+static ngx_log_t  ngx_voice_nchan_log;
+
+/* The log of the current cycle while nchan is shown ours, else NULL. */
+static ngx_log_t  *ngx_voice_nchan_hidden;
 
 /* What nchan does when hiredis frees a connection. */
 static ngx_voice_nchan_cleanup_pt  ngx_voice_nchan_original;
@@ -104,6 +118,8 @@ ngx_voice_nchan_guard(ngx_conf_t *cf)
     cln->handler = ngx_voice_nchan_restore;
     ngx_voice_nchan_pending = state;
 
+    ngx_voice_nchan_hide_log();
+
     servers = dlsym(RTLD_DEFAULT, NGX_VOICE_NCHAN_SERVERS);
     if (servers != NULL) {
         *servers = 0;
@@ -117,6 +133,38 @@ void
 ngx_voice_nchan_taken(void)
 {
     ngx_voice_nchan_pending = NULL;
+    ngx_voice_nchan_show_log();
+}
+
+
+static void
+ngx_voice_nchan_hide_log(void)
+{
+    ngx_cycle_t  *current;
+
+    current = (ngx_cycle_t *) ngx_cycle;
+
+    /* of the first of all cycles the log is static anyway */
+    if (ngx_is_init_cycle(current) || ngx_voice_nchan_hidden != NULL) {
+        return;
+    }
+
+    ngx_voice_nchan_hidden = current->log;
+    current->log = &ngx_voice_nchan_log;
+}
+
+
+static void
+ngx_voice_nchan_show_log(void)
+{
+    ngx_cycle_t  *current;
+
+    current = (ngx_cycle_t *) ngx_cycle;
+
+    if (ngx_voice_nchan_hidden != NULL) {
+        current->log = ngx_voice_nchan_hidden;
+        ngx_voice_nchan_hidden = NULL;
+    }
 }
 
 
@@ -202,6 +250,7 @@ ngx_voice_nchan_restore(void *data)
     }
 
     ngx_voice_nchan_pending = NULL;
+    ngx_voice_nchan_show_log();
 
     for (i = 0; i < state->nsegments; i++) {
         segment = &state->segments[i];
