@@ -81,7 +81,9 @@ sub start_services {
 
     for my $service (@services) {
         my $output = $self->stack('start', $service || ());
-        $? == 0 or BAIL_OUT("the stack does not start:\n$output");
+        next if $? == 0;
+        # A bail-out shows one line only.
+        BAIL_OUT('the stack does not start: ' . $output =~ s/\n+/ | /gr);
     }
 }
 
