@@ -22,7 +22,7 @@ my $json = JSON::PP->new->utf8->canonical;
 my ($id, $key) = ('tester', encode_base64url('k' x 32));
 my $sentence = 'Book a table for two people at noon in Boston.';
 
-plan skip_all => "$build/pool-agent is not built"
+die "$build/pool-agent is not built" . "\n"
     unless -x "$build/pool-agent";
 
 my ($pid, $port) = start();
