@@ -108,6 +108,13 @@ voice_contract_operation(const voice_contract_t *contract, unsigned index)
 }
 
 
+const voice_limit_class_t *
+voice_contract_limit(const voice_contract_t *contract, unsigned index)
+{
+    return index < contract->nlimits ? &contract->limits[index] : NULL;
+}
+
+
 voice_span_t
 voice_contract_text(const voice_contract_t *contract)
 {

@@ -89,6 +89,7 @@ typedef struct voice_parameter_s  voice_parameter_t;
 
 typedef struct {
     const char  *name;                 /* "rate" class, NUL terminated */
+    unsigned     index;                /* 0 .. classes - 1 */
     unsigned     rate;                 /* requests in a second */
     unsigned     burst;                /* requests at once */
 } voice_limit_class_t;
@@ -156,6 +157,10 @@ void voice_contract_destroy(voice_contract_t *contract);
 
 unsigned voice_contract_count(const voice_contract_t *contract);
 const voice_operation_t *voice_contract_operation(
+    const voice_contract_t *contract, unsigned index);
+
+/* The classes of "x-limits"; NULL for an index that there is none of. */
+const voice_limit_class_t *voice_contract_limit(
     const voice_contract_t *contract, unsigned index);
 
 /* The union as one OpenAPI 3.1 text; the contract owns it. */

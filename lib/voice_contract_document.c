@@ -151,7 +151,8 @@ limits_read(voice_contract_t *contract)
                                    "\"burst\", integers of at least 1");
         }
 
-        limit = &contract->limits[contract->nlimits++];
+        limit = &contract->limits[contract->nlimits];
+        limit->index = contract->nlimits++;
         limit->name = name;
         limit->rate = (unsigned) rate;
         limit->burst = (unsigned) burst;

@@ -34,7 +34,8 @@ typedef struct ngx_voice_ctx_s  ngx_voice_ctx_t;
  */
 typedef enum {
     NGX_VOICE_IDENTIFY = 0,                /* access phase: who is it */
-    NGX_VOICE_ADMIT,                       /* role, scope, limit */
+    NGX_VOICE_ADMIT,                       /* role and scope */
+    NGX_VOICE_LIMIT,                       /* how fast */
     NGX_VOICE_ADMITTED,                    /* on to the content phase */
     NGX_VOICE_READ_BODY,
     NGX_VOICE_VALIDATE,                    /* arguments by the contract */
@@ -51,11 +52,13 @@ typedef enum {
 
 /* Empty strings reach SQL as NULL. */
 typedef struct {
-    ngx_str_t   kind;                      /* user, api_key, anonymous */
-    ngx_str_t   tenant;
-    ngx_str_t   actor;
-    ngx_str_t   role;
-    ngx_str_t   session;
+    ngx_str_t           kind;              /* user, api_key, anonymous */
+    ngx_str_t           tenant;
+    ngx_str_t           actor;
+    ngx_str_t           role;
+    ngx_str_t           session;
+    ngx_voice_scopes_t  scopes;            /* held; all of them for a user */
+    ngx_voice_rate_t    rate;              /* of an API key; rate 0: none */
 } ngx_voice_identity_t;
 
 
@@ -77,13 +80,14 @@ struct ngx_voice_ctx_s {
     ngx_str_t                   request_id;
     ngx_voice_identity_t        identity;
     ngx_voice_operation_t      *operation; /* NULL: no route */
+    const ngx_voice_policy_t   *policy;    /* of operation or location */
+    const ngx_voice_tenant_t   *tenant;    /* NULL: none, or not known */
     voice_match_t               match;
     ngx_voice_error_t           error;
     ngx_str_t                   channel;   /* of a granted stream */
     ngx_str_t                   resume;    /* checked id, or empty */
 
     json_t                     *args;      /* owned */
-    json_t                     *scopes;    /* owned; of an API key */
     PGresult                   *result;    /* owned; its bytes are sent */
     ngx_str_t                   secret;    /* hash that x-verify looked up */
 
@@ -142,7 +146,7 @@ voice_span_t ngx_voice_request_header(void *data, const char *name);
 ngx_table_elt_t *ngx_voice_header_find(ngx_http_request_t *r,
     const char *name);
 
-/* ngx_voice_limit.c: NGX_OK, or NGX_ERROR with the error set. */
+/* ngx_voice_limit.c: the step. */
 ngx_int_t ngx_voice_limit(ngx_voice_ctx_t *ctx);
 
 /* ngx_voice_body.c: steps. */

@@ -29,6 +29,8 @@ static ngx_int_t ngx_voice_api_errors(ngx_conf_t *cf,
     ngx_voice_main_conf_t *mcf);
 static ngx_int_t ngx_voice_api_needs(ngx_conf_t *cf,
     ngx_voice_main_conf_t *mcf);
+static ngx_int_t ngx_voice_api_policy(ngx_conf_t *cf,
+    ngx_voice_main_conf_t *mcf, ngx_voice_operation_t *operation);
 static ngx_int_t ngx_voice_api_operation(ngx_conf_t *cf,
     ngx_voice_main_conf_t *mcf, ngx_voice_operation_t *operation);
 static ngx_int_t ngx_voice_api_function(ngx_conf_t *cf,
@@ -174,12 +176,51 @@ ngx_voice_api_init(ngx_conf_t *cf, ngx_voice_main_conf_t *mcf)
         operation = &mcf->operations[i];
         operation->contract = voice_contract_operation(mcf->contract, i);
 
-        if (ngx_voice_api_operation(cf, mcf, operation) != NGX_OK) {
+        if (ngx_voice_api_policy(cf, mcf, operation) != NGX_OK
+            || ngx_voice_api_operation(cf, mcf, operation) != NGX_OK)
+        {
             return NGX_ERROR;
         }
     }
 
     return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_voice_scope_number(ngx_conf_t *cf, ngx_voice_main_conf_t *mcf,
+    const char *scope)
+{
+    ngx_uint_t    i;
+    const char  **names;
+
+    if (mcf->scopes == NULL) {
+        mcf->scopes = ngx_array_create(cf->pool, 32, sizeof(const char *));
+        if (mcf->scopes == NULL) {
+            return NGX_VOICE_NO_SCOPE;
+        }
+    }
+
+    names = mcf->scopes->elts;
+
+    for (i = 0; i < mcf->scopes->nelts; i++) {
+        if (ngx_strcmp(names[i], scope) == 0) {
+            return i;
+        }
+    }
+
+    if (i == NGX_VOICE_SCOPES_MAX) {
+        return NGX_VOICE_NO_SCOPE;
+    }
+
+    names = ngx_array_push(mcf->scopes);
+    if (names == NULL) {
+        return NGX_VOICE_NO_SCOPE;
+    }
+
+    *names = scope;
+
+    return i;
 }
 
 
@@ -326,6 +367,35 @@ ngx_voice_api_errors(ngx_conf_t *cf, ngx_voice_main_conf_t *mcf)
         row->code.len = ngx_strlen(row->code.data);
         row->message.data = (u_char *) message;
         row->message.len = ngx_strlen(message);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_voice_api_policy(ngx_conf_t *cf, ngx_voice_main_conf_t *mcf,
+    ngx_voice_operation_t *operation)
+{
+    ngx_voice_policy_t       *policy;
+    const voice_operation_t  *contract;
+
+    contract = operation->contract;
+    policy = &operation->policy;
+
+    policy->public = contract->public;
+    policy->roles = contract->roles;
+    policy->limit = contract->limit;
+    policy->scope = ngx_voice_scope_number(cf, mcf, contract->scope);
+
+    if (policy->scope == NGX_VOICE_NO_SCOPE
+        || policy->limit->index >= NGX_VOICE_CLASSES_MAX)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "contract \"%V\": more than %d scopes or %d limit "
+                           "classes", &mcf->directory, NGX_VOICE_SCOPES_MAX,
+                           NGX_VOICE_CLASSES_MAX);
+        return NGX_ERROR;
     }
 
     return NGX_OK;

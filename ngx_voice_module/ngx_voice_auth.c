@@ -38,8 +38,10 @@ static ngx_int_t ngx_voice_key_accept(ngx_voice_ctx_t *ctx,
     const PGresult *result);
 static ngx_int_t ngx_voice_identity_read(ngx_voice_ctx_t *ctx,
     const json_t *object, const ngx_voice_claim_t *row);
-static ngx_uint_t ngx_voice_scope_held(const json_t *scopes,
-    const char *scope);
+static void ngx_voice_scopes_read(ngx_voice_ctx_t *ctx,
+    const json_t *scopes);
+static ngx_uint_t ngx_voice_scope_held(const ngx_voice_scopes_t *scopes,
+    ngx_uint_t scope);
 
 
 ngx_int_t
@@ -48,7 +50,7 @@ ngx_voice_identify(ngx_voice_ctx_t *ctx)
     ngx_int_t     rc;
     voice_span_t  token, key;
 
-    if (ctx->operation->contract->public) {
+    if (ctx->policy->public) {
         return NGX_OK;
     }
 
@@ -68,31 +70,31 @@ ngx_voice_identify(ngx_voice_ctx_t *ctx)
 ngx_int_t
 ngx_voice_admit(ngx_voice_ctx_t *ctx)
 {
-    voice_role_e              role;
-    const voice_operation_t  *contract;
+    voice_role_e               role;
+    const ngx_voice_policy_t  *policy;
 
-    contract = ctx->operation->contract;
+    policy = ctx->policy;
 
-    if (!contract->public) {
-        role = voice_role_parse(voice_span((char *) ctx->identity.role.data,
-                                           ctx->identity.role.len));
-
-        if (!voice_role_admitted(contract, role)) {
-            return ngx_voice_fail(ctx,
-                                  NGX_VOICE_AUTH_INSUFFICIENT_PERMISSIONS,
-                                  "The role does not allow this.");
-        }
-
-        if (ctx->scopes != NULL
-            && !ngx_voice_scope_held(ctx->scopes, contract->scope))
-        {
-            return ngx_voice_fail(ctx,
-                                  NGX_VOICE_AUTH_INSUFFICIENT_PERMISSIONS,
-                                  "The API key lacks the scope.");
-        }
+    if (policy->public) {
+        return NGX_OK;
     }
 
-    return ngx_voice_limit(ctx);
+    role = voice_role_parse(voice_span((char *) ctx->identity.role.data,
+                                       ctx->identity.role.len));
+
+    if (role == VOICE_ROLE_COUNT || !(policy->roles & (1u << role))) {
+        return ngx_voice_fail(ctx, NGX_VOICE_AUTH_INSUFFICIENT_PERMISSIONS,
+                              "The role does not allow this.");
+    }
+
+    if (policy->scope != NGX_VOICE_NO_SCOPE
+        && !ngx_voice_scope_held(&ctx->identity.scopes, policy->scope))
+    {
+        return ngx_voice_fail(ctx, NGX_VOICE_AUTH_INSUFFICIENT_PERMISSIONS,
+                              "The API key lacks the scope.");
+    }
+
+    return NGX_OK;
 }
 
 
@@ -296,6 +298,7 @@ ngx_voice_identify_claims(ngx_voice_ctx_t *ctx, const json_t *claims)
     };
 
     ngx_str_set(&ctx->identity.kind, "user");
+    ngx_voice_scopes_read(ctx, NULL);
 
     return ngx_voice_identity_read(ctx, claims, rows);
 }
@@ -378,7 +381,7 @@ ngx_voice_key_accept(ngx_voice_ctx_t *ctx, const PGresult *result)
 
     ngx_str_set(&ctx->identity.kind, "api_key");
 
-    ctx->scopes = json_incref(json_object_get(data, "scopes"));
+    ngx_voice_scopes_read(ctx, json_object_get(data, "scopes"));
     rc = ngx_voice_identity_read(ctx, data, rows);
     json_decref(data);
 
@@ -415,20 +418,46 @@ ngx_voice_identity_read(ngx_voice_ctx_t *ctx, const json_t *object,
 }
 
 
-static ngx_uint_t
-ngx_voice_scope_held(const json_t *scopes, const char *scope)
+/* No list, or "*" in it: all scopes.  Unknown ones give nothing. */
+static void
+ngx_voice_scopes_read(ngx_voice_ctx_t *ctx, const json_t *scopes)
 {
-    size_t         i;
-    const json_t  *item;
+    size_t               i;
+    ngx_uint_t           n;
+    const char         **names;
+    const json_t        *item;
+    ngx_voice_scopes_t  *held;
 
-    json_array_foreach(scopes, i, item) {
-        if (json_is_string(item)
-            && (ngx_strcmp(json_string_value(item), scope) == 0
-                || ngx_strcmp(json_string_value(item), "*") == 0))
-        {
-            return 1;
-        }
+    held = &ctx->identity.scopes;
+
+    if (scopes == NULL) {
+        ngx_memset(held, 0xff, sizeof(ngx_voice_scopes_t));
+        return;
     }
 
-    return 0;
+    names = ctx->conf->scopes->elts;
+
+    json_array_foreach(scopes, i, item) {
+        if (!json_is_string(item)) {
+            continue;
+        }
+
+        if (ngx_strcmp(json_string_value(item), "*") == 0) {
+            ngx_memset(held, 0xff, sizeof(ngx_voice_scopes_t));
+            return;
+        }
+
+        for (n = 0; n < ctx->conf->scopes->nelts; n++) {
+            if (ngx_strcmp(json_string_value(item), names[n]) == 0) {
+                held->bits[n / 64] |= (uint64_t) 1 << n % 64;
+            }
+        }
+    }
+}
+
+
+static ngx_uint_t
+ngx_voice_scope_held(const ngx_voice_scopes_t *scopes, ngx_uint_t scope)
+{
+    return (scopes->bits[scope / 64] >> scope % 64) & 1;
 }

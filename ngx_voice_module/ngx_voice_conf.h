@@ -18,6 +18,8 @@
 #include "ngx_voice_pg.h"
 #include "ngx_voice_redis.h"
 #include "ngx_voice_password.h"
+#include "ngx_voice_policy.h"
+#include "ngx_voice_tenant.h"
 #include "ngx_voice_zone.h"
 
 
@@ -52,6 +54,7 @@ typedef struct {
     ngx_voice_pg_statement_t   statement;
     ngx_voice_pg_statement_t   lookup;     /* x-verify; nparams 0: none */
     ngx_voice_endpoint_t      *endpoint;   /* figures in shared memory */
+    ngx_voice_policy_t         policy;
 } ngx_voice_operation_t;
 
 
@@ -73,6 +76,7 @@ typedef struct {
     ngx_str_t                 stream_store;
 
     voice_contract_t         *contract;
+    ngx_array_t              *scopes;      /* const char *, by number */
     ngx_voice_operation_t    *operations;  /* by voice_operation_t.index */
     ngx_uint_t                noperations;
     ngx_voice_error_row_t     errors[NGX_VOICE_ERROR_COUNT];
@@ -129,6 +133,12 @@ char *ngx_voice_conf_contract(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_voice_conf_functions(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 ngx_int_t ngx_voice_api_init(ngx_conf_t *cf, ngx_voice_main_conf_t *mcf);
+/*
+ * The number of a scope, a new one if need be; scope lives as long as the
+ * configuration.  NGX_VOICE_NO_SCOPE: too many, or out of memory.
+ */
+ngx_uint_t ngx_voice_scope_number(ngx_conf_t *cf, ngx_voice_main_conf_t *mcf,
+    const char *scope);
 /* Is it the health check that asks nobody?  It has no SQL function. */
 ngx_uint_t ngx_voice_is_liveness(const voice_operation_t *operation);
 

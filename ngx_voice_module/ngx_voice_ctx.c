@@ -83,7 +83,6 @@ ngx_voice_ctx_free(void *data)
     ngx_voice_ctx_t  *ctx = data;
 
     json_decref(ctx->args);
-    json_decref(ctx->scopes);
     PQclear(ctx->result);
 }
 

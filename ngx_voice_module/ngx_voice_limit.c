@@ -47,7 +47,7 @@ ngx_voice_limit(ngx_voice_ctx_t *ctx)
     const voice_limit_class_t  *class;
 
     mcf = ctx->conf;
-    class = ctx->operation->contract->limit;
+    class = ctx->policy->limit;
     wait = 0;
 
     ngx_voice_limit_key(ctx, key, &len);
@@ -95,7 +95,7 @@ ngx_voice_limit_key(ngx_voice_ctx_t *ctx, u_char *key, size_t *len)
     last = key + NGX_VOICE_LIMIT_KEY_MAX;
 
     p = ngx_slprintf(key, last - 64, "%s:",
-                     ctx->operation->contract->limit->name);
+                     ctx->policy->limit->name);
 
     if (ctx->identity.tenant.len != 0) {
         p = ngx_slprintf(p, last, "%V", &ctx->identity.tenant);

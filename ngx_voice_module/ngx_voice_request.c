@@ -38,6 +38,7 @@ static ngx_uint_t ngx_voice_call_again(ngx_voice_ctx_t *ctx,
 static const ngx_voice_step_pt  ngx_voice_steps[] = {
     ngx_voice_identify,                    /* NGX_VOICE_IDENTIFY */
     ngx_voice_admit,                       /* NGX_VOICE_ADMIT */
+    ngx_voice_limit,                       /* NGX_VOICE_LIMIT */
     ngx_voice_admitted,                    /* NGX_VOICE_ADMITTED */
     ngx_voice_read_body,                   /* NGX_VOICE_READ_BODY */
     ngx_voice_validate,                    /* NGX_VOICE_VALIDATE */
@@ -319,6 +320,7 @@ ngx_voice_route_find(ngx_voice_ctx_t *ctx, ngx_voice_loc_conf_t *lcf)
     }
 
     ctx->operation = &ctx->conf->operations[i];
+    ctx->policy = &ctx->operation->policy;
 
     return NGX_OK;
 }
