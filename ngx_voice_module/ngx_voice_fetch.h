@@ -38,8 +38,8 @@ typedef struct {
     const char  *error;                    /* NULL: a whole reply came */
     ngx_uint_t   status;
     ngx_str_t    body;
-    ngx_int_t    max_age;                  /* seconds, of Cache-Control; 0 for
-                                              no-cache and no-store; -1: none */
+    ngx_int_t    max_age;                  /* seconds, by Cache-Control (0:
+                                              no-cache); -1: it is silent */
 } ngx_voice_fetch_reply_t;
 
 

@@ -23,7 +23,7 @@
 
 #define NGX_VOICE_ISSUERS_MAX   32
 #define NGX_VOICE_JWKS_MAX      65536      /* bytes of a document */
-#define NGX_VOICE_JWKS_KEYS     64         /* keys of an issuer, old ones too */
+#define NGX_VOICE_JWKS_KEYS     64         /* of an issuer, old ones too */
 #define NGX_VOICE_JWKS_WAITING  256        /* requests of a process that wait
                                               for the keys of one issuer */
 #define NGX_VOICE_JWKS_TEXT     64         /* bytes of a name or reason in
