@@ -5,6 +5,7 @@
  */
 
 #include "ngx_voice.h"
+#include "ngx_voice_field.h"
 
 
 #define NGX_VOICE_CONTRACT_FILE_MAX  (4 * 1024 * 1024)
@@ -326,7 +327,7 @@ ngx_voice_api_needs(ngx_conf_t *cf, ngx_voice_main_conf_t *mcf)
 {
     const char  *missing;
 
-    missing = mcf->pg_conf.host.len == 0 ? "voice_postgres"
+    missing = mcf->databases == NULL ? "voice_postgres"
               : mcf->redis_conf.host.len == 0 ? "voice_redis"
               : mcf->signing_kid.len == 0 ? "voice_jwt_key"
               : mcf->functions == NULL ? "voice_functions" : NULL;

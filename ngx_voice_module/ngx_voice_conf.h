@@ -15,7 +15,7 @@
 #include "voice_code.h"
 #include "voice_contract.h"
 #include "voice_jwt.h"
-#include "ngx_voice_pg.h"
+#include "ngx_voice_database.h"
 #include "ngx_voice_redis.h"
 #include "ngx_voice_password.h"
 #include "ngx_voice_policy.h"
@@ -83,8 +83,8 @@ typedef struct {
     ngx_voice_pg_statement_t  authenticate_key;
     voice_jwt_keys_t         *keys;
     ngx_str_t                 signing_kid;
-    ngx_voice_pg_conf_t       pg_conf;     /* host.len 0: none */
-    ngx_voice_pg_conf_t       slow_conf;
+    ngx_array_t              *databases;   /* ngx_voice_database_t; NULL:
+                                              none */
     ngx_voice_redis_conf_t    redis_conf;
     ngx_voice_password_conf_t  password_conf;
     ngx_shm_zone_t           *zone;
@@ -93,8 +93,7 @@ typedef struct {
     ngx_slab_pool_t          *slab;
 
     /* of this process */
-    ngx_voice_pg_pool_t      *pg;
-    ngx_voice_pg_pool_t      *slow;
+    ngx_voice_pg_pool_t      *pg;          /* of the main database */
     ngx_voice_redis_t        *redis;
     ngx_voice_password_t     *hasher;
     ngx_voice_process_t      *process;     /* its row in the zone */
@@ -120,14 +119,9 @@ typedef struct {
 
 
 /* ngx_voice_conf.c: handlers of directives with several values. */
-char *ngx_voice_conf_postgres(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_voice_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_voice_conf_jwt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_voice_conf_docs(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-/* Reads a whole file of at most max bytes into cf->pool, NUL after. */
-ngx_int_t ngx_voice_conf_read(ngx_conf_t *cf, const ngx_str_t *path,
-    size_t max, ngx_str_t *text);
-
 /* ngx_voice_api.c: loads the contract; both refuse with a logged reason. */
 char *ngx_voice_conf_contract(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_voice_conf_functions(ngx_conf_t *cf, ngx_command_t *cmd,

@@ -45,21 +45,20 @@ void
 ngx_voice_figures_update(ngx_voice_main_conf_t *mcf)
 {
     ngx_uint_t                 i;
-    ngx_voice_pg_figures_t     pg[2];
+    ngx_voice_pg_figures_t     pg;
     ngx_voice_redis_figures_t  redis;
 
-    ngx_voice_pg_figures(mcf->pg, &pg[0]);
-    ngx_voice_pg_figures(mcf->slow, &pg[1]);
+    ngx_voice_databases_figures(mcf->databases, &pg);
     ngx_voice_redis_figures(mcf->redis, &redis);
 
     const struct {
         ngx_voice_counter_e  counter;
         ngx_uint_t           total;
     } counters[] = {
-        { NGX_VOICE_COUNT_pg_connects, pg[0].connects + pg[1].connects },
-        { NGX_VOICE_COUNT_pg_failures, pg[0].failures + pg[1].failures },
-        { NGX_VOICE_COUNT_pg_timeouts, pg[0].timeouts + pg[1].timeouts },
-        { NGX_VOICE_COUNT_pg_rejected, pg[0].rejected + pg[1].rejected },
+        { NGX_VOICE_COUNT_pg_connects, pg.connects },
+        { NGX_VOICE_COUNT_pg_failures, pg.failures },
+        { NGX_VOICE_COUNT_pg_timeouts, pg.timeouts },
+        { NGX_VOICE_COUNT_pg_rejected, pg.rejected },
         { NGX_VOICE_COUNT_redis_connects, redis.connects },
         { NGX_VOICE_COUNT_redis_failures, redis.failures },
         { NGX_VOICE_COUNT_redis_timeouts, redis.timeouts },
@@ -67,10 +66,9 @@ ngx_voice_figures_update(ngx_voice_main_conf_t *mcf)
     };
 
     const ngx_uint_t  gauges[NGX_VOICE_GAUGE_COUNT] = {
-        [NGX_VOICE_GAUGE_pg_connections] =
-            pg[0].connections + pg[1].connections,
-        [NGX_VOICE_GAUGE_pg_in_flight] = pg[0].in_flight + pg[1].in_flight,
-        [NGX_VOICE_GAUGE_pg_waiting] = pg[0].waiting + pg[1].waiting,
+        [NGX_VOICE_GAUGE_pg_connections] = pg.connections,
+        [NGX_VOICE_GAUGE_pg_in_flight] = pg.in_flight,
+        [NGX_VOICE_GAUGE_pg_waiting] = pg.waiting,
         [NGX_VOICE_GAUGE_redis_connected] = redis.connected,
         [NGX_VOICE_GAUGE_redis_in_flight] = redis.in_flight,
         [NGX_VOICE_GAUGE_passwords] =

@@ -75,18 +75,22 @@ static ngx_command_t  ngx_voice_commands[] = {
       NULL },
 
     /*
-     * Syntax:  voice_postgres host=path|address dbname=name user=name
-     *          [port=5432] [password_file=file] [pool=4] [slow_pool=1]
-     *          [depth=8] [queue=1024] [connect_timeout=3s] [timeout=5s]
-     *          [slow_timeout=30s];
+     * Syntax:  voice_postgres [name=main] host=path|address dbname=name
+     *          user=name [port=5432] [password_file=file] [pool=4]
+     *          [slow_pool=1] [depth=8] [queue=1024] [connect_timeout=3s]
+     *          [timeout=5s] [slow_timeout=30s] [replica_host=path|address]
+     *          [replica_port=5432];
      * Default: -
      * Context: http
      *
-     * The database.  host is the directory of its socket or an IP address,
+     * A database; may be given several times.  The first one is the main
+     * one; a tenant whose "shard" is the name of another one has all its
+     * data there.  host is the directory of its socket or an IP address,
      * never a name.  Each nginx process holds pool connections, and slow_pool
      * more for operations marked x-slow; each takes up to depth queries at
      * once, queue more may wait.  timeout is counted from the arrival of a
-     * query to its answer.
+     * query to its answer.  Operations marked x-slow are asked of the
+     * replica, where there is one and it answers.
      */
     { ngx_string("voice_postgres"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
@@ -530,16 +534,17 @@ ngx_voice_init_process(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
-    mcf->pg = ngx_voice_pg_create(&mcf->pg_conf, cycle->pool, cycle->log);
-    mcf->slow = ngx_voice_pg_create(&mcf->slow_conf, cycle->pool, cycle->log);
+    if (ngx_voice_databases_create(mcf->databases, cycle) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    mcf->pg = ngx_voice_database_find(mcf->databases, "")->pg;
     mcf->redis = ngx_voice_redis_create(&mcf->redis_conf, cycle->pool,
                                         cycle->log);
     mcf->hasher = ngx_voice_password_create(&mcf->password_conf, cycle->pool,
                                             cycle->log);
 
-    if (mcf->pg == NULL || mcf->slow == NULL || mcf->redis == NULL
-        || mcf->hasher == NULL)
-    {
+    if (mcf->redis == NULL || mcf->hasher == NULL) {
         return NGX_ERROR;
     }
 
@@ -562,7 +567,6 @@ ngx_voice_exit_process(ngx_cycle_t *cycle)
     /* what still waits is answered, and begins nothing new */
     mcf->stopped = 1;
 
-    ngx_voice_pg_destroy(mcf->pg);
-    ngx_voice_pg_destroy(mcf->slow);
+    ngx_voice_databases_destroy(mcf->databases);
     ngx_voice_redis_destroy(mcf->redis);
 }

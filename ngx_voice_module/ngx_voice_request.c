@@ -193,12 +193,25 @@ ngx_voice_query(ngx_voice_ctx_t *ctx,
     const ngx_voice_pg_statement_t *statement, const json_t *args,
     ngx_voice_pg_done_pt done)
 {
-    char                 *text;
-    ngx_str_t             params[8];
-    ngx_connection_t     *c;
-    ngx_voice_pg_pool_t  *pool;
+    char                  *text;
+    ngx_str_t              params[8];
+    ngx_connection_t      *c;
+    ngx_voice_pg_pool_t   *pool;
+    ngx_voice_database_t  *database;
 
     c = ctx->request->connection;
+    database = ngx_voice_database_find(ctx->conf->databases,
+                                       ctx->tenant == NULL ? ""
+                                       : (char *) ctx->tenant->shard);
+
+    if (database == NULL) {
+        ngx_log_error(NGX_LOG_ALERT, c->log, 0,
+                      "no \"voice_postgres\" has the name \"%s\", the shard "
+                      "of tenant \"%V\"", ctx->tenant->shard,
+                      &ctx->identity.tenant);
+        return ngx_voice_fail(ctx, NGX_VOICE_SERVICE_UNAVAILABLE, NULL);
+    }
+
     text = json_dumps(args, JSON_COMPACT);
 
     if (text == NULL) {
@@ -219,7 +232,8 @@ ngx_voice_query(ngx_voice_ctx_t *ctx,
         ngx_str_null(&params[6]);
     }
 
-    pool = ctx->operation->contract->slow ? ctx->conf->slow : ctx->conf->pg;
+    pool = ngx_voice_database_pool(database, ctx->operation->contract->slow,
+                                   ctx->attempts > 1);
     ctx->query = ngx_voice_pg_send(pool, statement, params, done, ctx);
 
     ngx_explicit_memzero(text, params[7].len);

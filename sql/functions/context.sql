@@ -81,8 +81,9 @@ begin
             'The session has ended or its rights have changed.');
     end if;
 
-    -- once a minute is enough, and never a wait for a concurrent request
-    if v_seen < now() - interval '1 minute' then
+    -- once a minute is enough, never a wait for a concurrent request, and
+    -- not on a replica
+    if v_seen < now() - interval '1 minute' and not pg_is_in_recovery() then
         update core.session s set last_seen_at = now()
          where s.tenant_id = p_tenant
            and s.id in (select l.id from core.session l
@@ -110,7 +111,7 @@ begin
         perform core.fail('AUTH_INVALID_TOKEN', 'The API key is not valid.');
     end if;
 
-    if v_used < now() - interval '1 minute' then
+    if v_used < now() - interval '1 minute' and not pg_is_in_recovery() then
         update core.api_key k set last_used_at = now()
          where k.tenant_id = p_tenant
            and k.id in (select l.id from core.api_key l
