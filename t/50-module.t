@@ -195,7 +195,7 @@ sub test_configuration {
     system('cp', '-r', "$Voice::ROOT/conf/openapi", $broken) == 0 or die;
     $change_contract->();
 
-    my $text = Voice::slurp("$data/etc/nginx.conf");
+    my $text = Voice::nginx_conf("$data/etc");
     $text =~ s/(voice_contract )[^;]*/$1$broken/ or die 'no contract';
     $text =~ s/^pid .*$/pid $voice->{dir}\/test.pid;/m;
     $text = $change_configuration->($text) if $change_configuration;

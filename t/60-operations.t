@@ -194,7 +194,8 @@ sub units {
 # The pid files that logrotate signals are those that are written.
 sub logrotate {
     my $text = Voice::slurp("$dest/etc/logrotate.d/voicegate");
-    my ($nginx) = Voice::slurp("$etc/nginx.conf") =~ /^pid (\S+);/m;
+    my ($nginx) = Voice::nginx_conf($etc)
+        =~ /^pid (\S+);/m;
     my ($pool) = Voice::slurp("$etc/workers.conf")
         =~ /^pid_file = (\S+)/m;
     my ($logs) = $text =~ m{^(/\S+)/\*\.log };

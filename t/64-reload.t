@@ -16,7 +16,7 @@ my $voice = Voice->start(workers => 0, processes => 2);
 my $data = $voice->{stack}{data};
 my $conf = "$data/etc/nginx.conf";
 my $pid_file = "$data/run/nginx.pid";
-my $text = Voice::slurp($conf);
+my $text = Voice::nginx_conf("$data/etc");
 my $master = Voice::slurp($pid_file) + 0;
 my %preload = %{$voice->{stack}{preload}};
 

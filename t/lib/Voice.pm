@@ -117,6 +117,18 @@ sub configure_workers {
 }
 
 
+# nginx.conf of a directory as one text, what it includes from there in place.
+sub nginx_conf {
+    my ($etc) = @_;
+
+    my $text = slurp("$etc/nginx.conf");
+    1 while $text =~ s{^ *include \Q$etc\E/(\w+\.conf);\n}
+                      {slurp("$etc/$1")}gme;
+
+    return $text;
+}
+
+
 # Runs bin/stack; its output, with $? set.
 sub stack {
     my ($self, @words) = @_;
