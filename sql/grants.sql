@@ -12,7 +12,8 @@ grant execute on all functions in schema api to voice_edge, voice_owner;
 grant execute on all functions in schema work to voice_worker;
 
 grant select on core.tenant, core.app_user, core.membership,
-    core.refresh_token, core.api_key to voice_lookup;
+    core.refresh_token, core.api_key, core.plan, core.tenant_host,
+    core.edge_change to voice_lookup;
 
 grant insert, update on core.counter to voice_work;
 grant select on core.error, core.job_kind, core.counter, core.audit_log,
@@ -20,7 +21,8 @@ grant select on core.error, core.job_kind, core.counter, core.audit_log,
 grant insert, update on core.event_head to voice_work;
 grant select, update, delete on core.job, core.event to voice_work;
 grant select, insert, update, delete on core.worker to voice_work;
-grant select, delete on core.session, core.refresh_token to voice_work;
+grant select, delete on core.session, core.refresh_token, core.edge_change
+    to voice_work;
 
 -- The superuser's own.
 revoke execute on function work.bootstrap(text, text, text, text, boolean)

@@ -69,8 +69,9 @@ end
 $$;
 
 -- The edge's question before an identity is known: whose key is it?  hash is
--- SHA-256 (hex) of the whole key.  data: key_id, tenant_id, role, scopes;
--- without scopes for a key that has all of its role's.
+-- SHA-256 (hex) of the whole key.  data: key_id, tenant_id, role, scopes,
+-- expires (unix seconds); without scopes for a key that has all of its
+-- role's.
 create or replace function api.authenticate_key(p_hash text)
 returns api.reply
 language plpgsql stable security definer set search_path = core, pg_temp
@@ -89,7 +90,8 @@ begin
 
     return core.reply(json_strip_nulls(json_build_object('key_id', k.id,
         'tenant_id', k.tenant_id, 'role', k.role,
-        'scopes', case when '*' <> all (k.scopes) then k.scopes end)));
+        'scopes', case when '*' <> all (k.scopes) then k.scopes end,
+        'expires', floor(extract(epoch from k.expires_at))::bigint)));
 end
 $$;
 

@@ -121,6 +121,20 @@ begin
 end
 $$;
 
+-- A person of a foreign issuer: the edge has verified the token, there is no
+-- session of ours.  The platform's own role is nobody else's to give.
+create or replace function core.require_federated(
+    p_actor uuid, p_role text)
+returns void
+language plpgsql stable set search_path = core, pg_temp
+as $$
+begin
+    if p_actor is null or coalesce(core.rank(p_role), 60) >= 60 then
+        perform core.fail('AUTH_INVALID_TOKEN');
+    end if;
+end
+$$;
+
 -- The first thing of every statement of the edge: who asks, for which
 -- tenant.  Refuses with 401 or 403 what has changed since the token was
 -- signed.
@@ -148,6 +162,8 @@ begin
         perform core.require_session(p_tenant, p_actor, p_role, p_session);
     elsif p_actor_kind = 'api_key' then
         perform core.require_key(p_tenant, p_actor, p_role);
+    elsif p_actor_kind = 'federated' then
+        perform core.require_federated(p_actor, p_role);
     else
         perform core.fail('AUTH_INVALID_TOKEN');
     end if;

@@ -374,6 +374,12 @@ begin
     get diagnostics v_some = row_count;
     v_total := v_total + v_some;
 
+    -- an edge that has not asked for so long drops all that it knows
+    delete from core.edge_change c
+     where c.changed_at < now() - interval '10 minutes';
+    get diagnostics v_some = row_count;
+    v_total := v_total + v_some;
+
     delete from core.worker w where w.beat_at < now() - interval '1 day';
     get diagnostics v_some = row_count;
 
