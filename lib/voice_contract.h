@@ -19,7 +19,8 @@
  *   x-shape     "envelope" (default), "flat", "health", "metrics",
  *               "contract" or "docs": how the reply is dressed.  "contract"
  *               and "docs" call no SQL function.
- *   x-slow      true: runs on the pool for slow reads
+ *   x-slow      true: runs on the pool for slow reads; a GET on the read
+ *               replica, where there is one
  *   x-stream    true: the function runs in the access phase and its
  *               data.channel names the nchan channel
  *   x-max-body  bytes, default 1 MiB

@@ -502,11 +502,20 @@ ngx_voice_called(void *data, ngx_voice_pg_e outcome, PGresult **result)
 
 /*
  * The pool itself repeats what was surely rolled back.  A lost connection may
- * have committed: here only what changes nothing is sent again.
+ * have committed: here only what changes nothing is sent again.  What a
+ * replica does not know yet, the primary may.
  */
 static ngx_uint_t
 ngx_voice_call_again(ngx_voice_ctx_t *ctx, ngx_voice_pg_e outcome)
 {
-    return outcome == NGX_VOICE_PG_DOWN && ctx->attempts == 1
-           && ctx->operation->contract->method == VOICE_METHOD_GET;
+    const voice_operation_t  *contract;
+
+    contract = ctx->operation->contract;
+
+    if (ctx->attempts != 1 || contract->method != VOICE_METHOD_GET) {
+        return 0;
+    }
+
+    return outcome == NGX_VOICE_PG_DOWN
+           || (outcome == NGX_VOICE_PG_ERROR && contract->slow);
 }
