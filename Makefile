@@ -36,7 +36,7 @@ PROVE = prove -j2 -It/lib
 
 .PHONY: all module workers unit docs deps deps-test deps-clang deps-check \
 	run demo stop reload test test-long prove style analyse lint check check-asan check-clang \
-	fuzz fuzzers bench install clean help
+	nginx-debug fuzz fuzzers bench install clean help
 
 all: module workers unit docs
 
@@ -49,6 +49,7 @@ help:
 	'make test T=FILE' 'some tests only' \
 	'make test-long' 'the tests at full size' \
 	'make check-asan' 'the tests under ASan and UBSan' \
+	'make nginx-debug' 'an nginx with both, which check-asan takes' \
 	'make check-clang' 'build with clang, warnings are errors' \
 	'make style' 'text, budgets, includes, banned calls' \
 	'make lint' 'the contract as an OpenAPI document' \
@@ -166,7 +167,13 @@ check-clang: deps-clang
 check-asan:
 	@$(MAKE) --no-print-directory $(JOBS) BUILD=build-asan SANITIZE=1 \
 		module workers unit docs
-	@$(MAKE) --no-print-directory BUILD=build-asan SANITIZE=1 prove
+	@$(if $(wildcard build-asan/nginx-debug), \
+		VOICE_NGINX=$(CURDIR)/build-asan/nginx-debug) \
+		$(MAKE) --no-print-directory BUILD=build-asan SANITIZE=1 prove
+
+# nginx itself with sanitizers and without pools; check-asan then takes it.
+nginx-debug:
+	@bin/build-nginx --build build-asan
 
 FUZZ_SECONDS ?= 30
 

@@ -21,6 +21,7 @@ typedef struct {
 static int pointer_decode(char *out, size_t size, const char *ref);
 static int hex_value(char c);
 static int text_refused(voice_span_t text, voice_json_error_t *err);
+static int is_well_formed(voice_span_t text, enum json_error_code code);
 static void fail(voice_json_error_t *err, size_t line, size_t column,
     const char *reason);
 static const char *parse_reason(enum json_error_code code);
@@ -72,6 +73,7 @@ voice_json_parse(voice_span_t text, voice_json_error_t *err)
         fail(err, error.line > 0 ? (size_t) error.line : 1,
              error.column > 0 ? (size_t) error.column : 1,
              parse_reason(json_error_code(&error)));
+        err->well_formed = is_well_formed(text, json_error_code(&error));
     }
 
     return value;
@@ -214,9 +216,51 @@ text_refused(voice_span_t text, voice_json_error_t *err)
 }
 
 
+/*
+ * What is refused for its meaning is read once more without it, since the
+ * library stops there: NULs, which it takes in no name, become another
+ * control.
+ */
+static int
+is_well_formed(voice_span_t text, enum json_error_code code)
+{
+    char          *copy, *nul;
+    json_t        *value;
+    json_error_t   error;
+
+    if (code != json_error_duplicate_key && code != json_error_null_character
+        && code != json_error_null_byte_in_key)
+    {
+        return 0;
+    }
+
+    copy = malloc(text.len + 1);
+
+    if (copy == NULL) {
+        return 0;
+    }
+
+    memcpy(copy, text.ptr, text.len);
+    copy[text.len] = '\0';            /* text_refused() has seen no NUL */
+
+    for (nul = strstr(copy, "\\u0000"); nul != NULL;
+         nul = strstr(nul, "\\u0000"))
+    {
+        nul[5] = '1';
+    }
+
+    value = json_loadb(copy, text.len, JSON_DECODE_ANY, &error);
+    json_decref(value);
+    free(copy);
+
+    return value != NULL;
+}
+
+
 static void
 fail(voice_json_error_t *err, size_t line, size_t column, const char *reason)
 {
+    err->well_formed = 0;
     err->line = line;
     err->column = column;
     (void) snprintf(err->reason, sizeof(err->reason), "%s", reason);

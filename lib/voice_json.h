@@ -18,6 +18,7 @@
 typedef struct {
     size_t  line;                      /* from 1 */
     size_t  column;                    /* from 1 */
+    int     well_formed;               /* it is JSON, which we do not take */
     char    reason[128];               /* no byte of the input is quoted */
 } voice_json_error_t;
 
@@ -25,7 +26,8 @@ typedef struct {
 /*
  * Parses one JSON text (RFC 8259): UTF-8 only, no duplicate names, no NUL in
  * strings, nesting up to VOICE_JSON_DEPTH.  Scalars are texts, too.  Returns
- * a value that the caller owns; NULL on failure, with *err filled.
+ * a value that the caller owns; NULL on failure, with *err filled.  What is
+ * right by the grammar but has a name twice or a NUL is err->well_formed.
  */
 json_t *voice_json_parse(voice_span_t text, voice_json_error_t *err)
     VOICE_MUST_CHECK;

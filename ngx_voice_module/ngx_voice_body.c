@@ -9,10 +9,13 @@
 
 static ngx_int_t ngx_voice_body_acceptable(ngx_voice_ctx_t *ctx);
 static ngx_uint_t ngx_voice_body_is_json(ngx_http_request_t *r);
+static ngx_uint_t ngx_voice_body_is_empty_json(ngx_voice_ctx_t *ctx);
 static void ngx_voice_body_ready(ngx_http_request_t *r);
 static ngx_int_t ngx_voice_body_bytes(ngx_voice_ctx_t *ctx,
     ngx_str_t *bytes);
 static ngx_int_t ngx_voice_body_parse(ngx_voice_ctx_t *ctx, json_t **body);
+static ngx_int_t ngx_voice_body_refuse(ngx_voice_ctx_t *ctx,
+    const voice_json_error_t *err);
 static ngx_int_t ngx_voice_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
 
@@ -154,6 +157,20 @@ ngx_voice_body_is_json(ngx_http_request_t *r)
 }
 
 
+/* A body of JSON was announced, must be there, and is of no length. */
+static ngx_uint_t
+ngx_voice_body_is_empty_json(ngx_voice_ctx_t *ctx)
+{
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+
+    return ctx->operation->contract->body_required
+           && (r->headers_in.content_length_n == 0 || r->headers_in.chunked)
+           && ngx_voice_body_is_json(r);
+}
+
+
 static void
 ngx_voice_body_ready(ngx_http_request_t *r)
 {
@@ -172,22 +189,40 @@ ngx_voice_body_ready(ngx_http_request_t *r)
 static ngx_int_t
 ngx_voice_body_parse(ngx_voice_ctx_t *ctx, json_t **body)
 {
-    u_char              *p;
     ngx_int_t            rc;
-    ngx_str_t            bytes, reason;
+    ngx_str_t            bytes;
     voice_json_error_t   err;
 
     rc = ngx_voice_body_bytes(ctx, &bytes);
-    if (rc != NGX_OK || bytes.len == 0) {
+    if (rc != NGX_OK) {
         return rc;
+    }
+
+    if (bytes.len == 0 && !ngx_voice_body_is_empty_json(ctx)) {
+        return NGX_OK;
     }
 
     *body = voice_json_parse(voice_span((char *) bytes.data, bytes.len),
                              &err);
     ngx_explicit_memzero(bytes.data, bytes.len);
 
-    if (*body != NULL) {
-        return NGX_OK;
+    return *body != NULL ? NGX_OK : ngx_voice_body_refuse(ctx, &err);
+}
+
+
+/* 400 for what is no JSON, 422 for JSON that we do not take. */
+static ngx_int_t
+ngx_voice_body_refuse(ngx_voice_ctx_t *ctx, const voice_json_error_t *err)
+{
+    u_char            *p;
+    ngx_str_t          reason;
+    voice_problems_t   problems;
+
+    if (err->well_formed) {
+        problems.count = 0;
+        voice_problem_add(&problems, "/body", "%s, at line %zu, column %zu",
+                          err->reason, err->line, err->column);
+        return ngx_voice_fail_problems(ctx, &problems);
     }
 
     (void) ngx_voice_fail(ctx, NGX_VOICE_BAD_REQUEST, NULL);
@@ -200,7 +235,7 @@ ngx_voice_body_parse(ngx_voice_ctx_t *ctx, json_t **body)
     reason.data = p;
     reason.len = ngx_slprintf(p, p + 256,
                               "The body is not JSON at line %uz, column %uz: "
-                              "%s.", err.line, err.column, err.reason) - p;
+                              "%s.", err->line, err->column, err->reason) - p;
     ctx->error.message = reason;
 
     return NGX_ERROR;

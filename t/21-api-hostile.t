@@ -91,16 +91,19 @@ sub bodies_of_no_json {
         "{\"a\":\"\xed\xa0\x80\"}", "{\"a\":\"\xf4\x90\x80\x80\"}",
         "{\"a\":\"\xe2\x82\"}", "\xff\xfe{\0}\0", '{"a":"\\ud800"}',
         '{"a":"\\udc00"}', '{"a":"\\ud800\\u0041"}', '{"\\ud800":1}',
-        '{"a":1,"a":2}', '{"b":{"a":1,"\\u0061":2}}', '{"a":"\\u0000"}',
-        '{"\\u0000":1}', '[' x $deep, '{"a":' x $deep,
+        '{"a":1,"a":2', '{"a":1,"a":2}}', '{"a":"\\u0000"',
+        '[' x $deep, '{"a":' x $deep,
         ('[' x $deep) . (']' x $deep), ' ',
     );
 
+    # JSON, but of no one meaning, or of none that PostgreSQL can hold.
+    my @odd = ('{"a":1,"a":2}', '{"b":{"a":1,"\\u0061":2}}',
+               '{"a":"\\u0000"}', '{"\\u0000":1}', '{"a\\u0000":1,"a":2}');
+
     for my $operation (grep { $_->{requestBody} } @operations) {
         my @bad;
-        for my $body (@broken) {
-                    push @bad, fault($operation, $body, undef, 400);
-        }
+        push @bad, map { fault($operation, $_, undef, 400) } @broken;
+        push @bad, map { fault($operation, $_, '/body', 422) } @odd;
         push @bad, fault($operation, '{"a":1e999}', undef, 400, 422);
         push @bad, fault($operation, '{"a":' . '9' x 5000 . '}', undef,
                          400, 422);
