@@ -145,26 +145,16 @@ voice_route_e
 voice_contract_match(const voice_contract_t *contract, voice_method_e method,
     voice_span_t path, voice_match_t *match)
 {
-    unsigned              i;
+    unsigned              methods;
     const voice_route_t  *route;
 
     memset(match, 0, sizeof(voice_match_t));
-    route = voice_routes_find(contract->routes, path, match->captures);
+    route = voice_routes_find(contract->routes, path, (unsigned) method,
+                              &methods, match->captures);
+    match->allow = methods;
 
     if (route == NULL) {
-        return VOICE_ROUTE_NO_PATH;
-    }
-
-    for (i = 0; i < VOICE_METHOD_COUNT; i++) {
-        if (route->targets[i] != NULL) {
-            match->allow |= (uint32_t) 1 << i;
-        }
-    }
-
-    if ((unsigned) method >= VOICE_METHOD_COUNT
-        || route->targets[method] == NULL)
-    {
-        return VOICE_ROUTE_NO_METHOD;
+        return methods == 0 ? VOICE_ROUTE_NO_PATH : VOICE_ROUTE_NO_METHOD;
     }
 
     match->operation = route->targets[method];

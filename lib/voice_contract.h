@@ -137,7 +137,8 @@ typedef enum {
 
 typedef struct {
     const voice_operation_t  *operation;   /* NULL unless found */
-    uint32_t                  allow;       /* bit per voice_method_e */
+    uint32_t                  allow;       /* bit per voice_method_e; whole
+                                              unless found */
     voice_span_t              captures[VOICE_CAPTURES_MAX];
     unsigned                  ncaptures;
 } voice_match_t;
@@ -176,7 +177,8 @@ unsigned voice_contract_error(const voice_contract_t *contract,
 
 /*
  * Finds the operation for a method and a path (no query; percent-encoding
- * intact).  Captures point into path.  HEAD is looked up as GET.
+ * intact).  Captures point into path.  HEAD is looked up as GET; with
+ * VOICE_METHOD_COUNT only match->allow is of use.
  */
 voice_route_e voice_contract_match(const voice_contract_t *contract,
     voice_method_e method, voice_span_t path, voice_match_t *match);

@@ -25,6 +25,14 @@ struct voice_routes_s {
 };
 
 
+/* What is looked for, and what was seen on the way. */
+typedef struct {
+    unsigned       method;
+    unsigned       methods;
+    voice_span_t  *captures;
+} route_search_t;
+
+
 static void node_clear(route_node_t *node);
 static void node_destroy(route_node_t *node);
 static int segment_next(voice_span_t *path, voice_span_t *segment);
@@ -34,7 +42,9 @@ static route_node_t *node_child(route_node_t *node, voice_span_t segment);
 static route_node_t *node_literal(const route_node_t *node,
     voice_span_t segment);
 static const voice_route_t *node_find(const route_node_t *node,
-    voice_span_t path, voice_span_t *captures, unsigned n);
+    voice_span_t path, route_search_t *search, unsigned n);
+static const voice_route_t *node_take(const route_node_t *node,
+    route_search_t *search);
 
 
 voice_routes_t *
@@ -119,13 +129,24 @@ voice_routes_add(voice_routes_t *routes, const char *template,
 
 const voice_route_t *
 voice_routes_find(const voice_routes_t *routes, voice_span_t path,
+    unsigned method, unsigned *methods,
     voice_span_t captures[VOICE_ROUTE_CAPTURES])
 {
-    if (path.len == 0 || path.ptr[0] != '/') {
-        return NULL;
+    route_search_t        search;
+    const voice_route_t  *route;
+
+    search.method = method;
+    search.methods = 0;
+    search.captures = captures;
+    route = NULL;
+
+    if (path.len != 0 && path.ptr[0] == '/') {
+        route = node_find(&routes->root, path, &search, 0);
     }
 
-    return node_find(&routes->root, path, captures, 0);
+    *methods = search.methods;
+
+    return route;
 }
 
 
@@ -289,20 +310,20 @@ node_literal(const route_node_t *node, voice_span_t segment)
 /* Visits each node once at most, and goes as deep as a template. */
 static const voice_route_t *
 node_find(const route_node_t *node, voice_span_t path,
-    voice_span_t *captures, unsigned n)
+    route_search_t *search, unsigned n)
 {
     voice_span_t          segment;
     const route_node_t   *child;
     const voice_route_t  *route;
 
     if (!segment_next(&path, &segment)) {
-        return node->route;
+        return node_take(node, search);
     }
 
     child = node_literal(node, segment);
 
     if (child != NULL) {
-        route = node_find(child, path, captures, n);
+        route = node_find(child, path, search, n);
 
         if (route != NULL) {
             return route;
@@ -313,7 +334,29 @@ node_find(const route_node_t *node, voice_span_t path,
         return NULL;
     }
 
-    captures[n] = segment;
+    search->captures[n] = segment;
 
-    return node_find(node->capture, path, captures, n + 1);
+    return node_find(node->capture, path, search, n + 1);
+}
+
+
+/* The template that ends here, if it has the method. */
+static const voice_route_t *
+node_take(const route_node_t *node, route_search_t *search)
+{
+    unsigned  i;
+
+    if (node->route == NULL) {
+        return NULL;
+    }
+
+    for (i = 0; i < VOICE_ROUTE_METHODS; i++) {
+        if (node->route->targets[i] != NULL) {
+            search->methods |= 1u << i;
+        }
+    }
+
+    return search->method < VOICE_ROUTE_METHODS
+           && node->route->targets[search->method] != NULL
+           ? node->route : NULL;
 }

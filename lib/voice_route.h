@@ -1,6 +1,7 @@
 /*
  * The router: templates of paths in a trie of segments.  A literal segment
- * beats a capture; templates of one shape must be one text.
+ * beats a capture, yet a template that lacks the method gives way to one
+ * that has it; templates of one shape must be one text.
  */
 
 #ifndef VOICE_ROUTE_H
@@ -44,9 +45,14 @@ voice_rc_t voice_routes_add(voice_routes_t *routes, const char *template,
     unsigned method, const void *target, voice_route_fault_t *fault)
     VOICE_MUST_CHECK;
 
-/* The route of a path, NULL if there is none; captures point into path. */
+/*
+ * The route of a path that has a target for the method; captures point into
+ * path.  NULL: there is none, and *methods holds a bit for each method that
+ * some template of the path takes, 0 where no template fits.
+ */
 const voice_route_t *voice_routes_find(const voice_routes_t *routes,
-    voice_span_t path, voice_span_t captures[VOICE_ROUTE_CAPTURES]);
+    voice_span_t path, unsigned method, unsigned *methods,
+    voice_span_t captures[VOICE_ROUTE_CAPTURES]);
 
 /*
  * The captures' names in a template, in order; 0 for none.  At most

@@ -78,6 +78,10 @@ struct ngx_voice_ctx_s {
     ngx_voice_state_e           state;
     ngx_voice_state_e           next;      /* after a step that went well */
     ngx_str_t                   request_id;
+    voice_trace_t               trace;     /* with a span of our own */
+    ngx_str_t                   traceparent;   /* of it, to pass on */
+    ngx_str_t                   trace_id;
+    ngx_str_t                   tracestate;    /* the client's, or empty */
     ngx_voice_identity_t        identity;
     ngx_voice_operation_t      *operation; /* NULL: no route */
     const ngx_voice_policy_t   *policy;    /* of operation or location */
@@ -101,6 +105,7 @@ struct ngx_voice_ctx_s {
     unsigned                    hashed:3;      /* x-hash members done */
     unsigned                    admitted:1;    /* access phase is over */
     unsigned                    identified:1;  /* X-Request-Id is set */
+    unsigned                    traced:1;      /* the client began it */
     unsigned                    reading:1;     /* inside the body's read */
     unsigned                    body_ready:1;
     unsigned                    redis_up:1;    /* it has answered */
@@ -120,6 +125,15 @@ ngx_voice_ctx_t *ngx_voice_ctx_create(ngx_http_request_t *r);
 /* Nobody waits for answers any more; also when the request ends. */
 void ngx_voice_ctx_cancel(void *ctx);
 
+/* Random bytes for ids, never for secrets; len is small. */
+ngx_int_t ngx_voice_random(u_char *out, size_t len);
+
+/* ngx_voice_trace.c */
+/* Sets ctx->trace and what is made of it. */
+ngx_int_t ngx_voice_trace(ngx_voice_ctx_t *ctx);
+/* Adds "traceparent" to the reply of a request that came with one. */
+ngx_int_t ngx_voice_trace_reply(ngx_voice_ctx_t *ctx);
+
 /* ngx_voice_request.c: phase handlers and the machine. */
 ngx_int_t ngx_voice_post_read_handler(ngx_http_request_t *r);
 ngx_int_t ngx_voice_access_handler(ngx_http_request_t *r);
@@ -131,7 +145,7 @@ void ngx_voice_refuse(ngx_voice_ctx_t *ctx);
 /* Ends the request after a wait with the result of a send. */
 void ngx_voice_finish(ngx_voice_ctx_t *ctx, ngx_int_t rc);
 /*
- * Runs a statement of the common eight parameters; ctx->query is the handle.
+ * Runs a statement of the common parameters; ctx->query is the handle.
  * NGX_AGAIN, or NGX_ERROR with the error set.
  */
 ngx_int_t ngx_voice_query(ngx_voice_ctx_t *ctx,

@@ -17,8 +17,8 @@
     "select status, data, message, pagination, claims, wake, headers "       \
     "from api."
 #define NGX_VOICE_STATEMENT_TAIL                                             \
-    "(api.enter($1,$2,$3,$4,$5,$6,$7), $8)"
-#define NGX_VOICE_STATEMENT_PARAMS  8
+    "(api.enter($1,$2,$3,$4,$5,$6,$7,$8), $9)"
+#define NGX_VOICE_STATEMENT_PARAMS  9
 
 
 static ngx_int_t ngx_voice_api_files(ngx_conf_t *cf, ngx_str_t *directory,

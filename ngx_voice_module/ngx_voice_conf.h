@@ -15,6 +15,7 @@
 #include "voice_code.h"
 #include "voice_contract.h"
 #include "voice_jwt.h"
+#include "voice_trace.h"
 #include "ngx_voice_database.h"
 #include "ngx_voice_redis.h"
 #include "ngx_voice_password.h"
@@ -37,8 +38,10 @@
     ROW(VALIDATION_ERROR)                                                    \
     ROW(RATE_LIMIT_EXCEEDED)                                                 \
     ROW(INTERNAL_ERROR)                                                      \
+    ROW(NOT_IMPLEMENTED)                                                     \
     ROW(SERVICE_UNAVAILABLE)                                                 \
-    ROW(TIMEOUT)
+    ROW(TIMEOUT)                                                             \
+    ROW(HTTP_VERSION_NOT_SUPPORTED)
 
 typedef enum {
 #define NGX_VOICE_ROW(name)  NGX_VOICE_##name,

@@ -10,6 +10,7 @@
 
 
 #define NGX_VOICE_REQUEST_ID_MAX  128
+#define NGX_VOICE_RANDOM_SIZE     1024
 
 
 static void ngx_voice_ctx_free(void *data);
@@ -63,7 +64,9 @@ ngx_voice_ctx_create(ngx_http_request_t *r)
     ngx_str_set(&ctx->identity.kind, "anonymous");
 
     hcln = ngx_http_cleanup_add(r, 0);
-    if (hcln == NULL || ngx_voice_request_id(ctx) != NGX_OK) {
+    if (hcln == NULL || ngx_voice_request_id(ctx) != NGX_OK
+        || ngx_voice_trace(ctx) != NGX_OK)
+    {
         return NULL;
     }
 
@@ -73,6 +76,28 @@ ngx_voice_ctx_create(ngx_http_request_t *r)
     ngx_http_set_ctx(r, ctx, ngx_voice_module);
 
     return ctx;
+}
+
+
+/* OpenSSL asks for its lock and state each time: it fills a store. */
+ngx_int_t
+ngx_voice_random(u_char *out, size_t len)
+{
+    static u_char  store[NGX_VOICE_RANDOM_SIZE];
+    static size_t  left;
+
+    if (left < len) {
+        if (RAND_bytes(store, sizeof(store)) != 1) {
+            return NGX_ERROR;
+        }
+
+        left = sizeof(store);
+    }
+
+    ngx_memcpy(out, store + left - len, len);
+    left -= len;
+
+    return NGX_OK;
 }
 
 
@@ -133,7 +158,7 @@ ngx_voice_request_id(ngx_voice_ctx_t *ctx)
 
     p = ngx_pnalloc(ctx->request->pool, VOICE_UUID_LEN + 1);
 
-    if (p == NULL || RAND_bytes(random, sizeof(random)) != 1) {
+    if (p == NULL || ngx_voice_random(random, sizeof(random)) != NGX_OK) {
         return NGX_ERROR;
     }
 

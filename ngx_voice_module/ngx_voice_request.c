@@ -194,7 +194,7 @@ ngx_voice_query(ngx_voice_ctx_t *ctx,
     ngx_voice_pg_done_pt done)
 {
     char                  *text;
-    ngx_str_t              params[8];
+    ngx_str_t              params[9];
     ngx_connection_t      *c;
     ngx_voice_pg_pool_t   *pool;
     ngx_voice_database_t  *database;
@@ -225,8 +225,9 @@ ngx_voice_query(ngx_voice_ctx_t *ctx,
     params[4] = ctx->identity.session;
     params[5] = ctx->request_id;
     params[6] = c->addr_text;
-    params[7].data = (u_char *) text;
-    params[7].len = ngx_strlen(text);
+    params[7] = ctx->traceparent;
+    params[8].data = (u_char *) text;
+    params[8].len = ngx_strlen(text);
 
     if (c->sockaddr->sa_family == AF_UNIX) {
         ngx_str_null(&params[6]);
@@ -236,7 +237,7 @@ ngx_voice_query(ngx_voice_ctx_t *ctx,
                                    ctx->attempts > 1);
     ctx->query = ngx_voice_pg_send(pool, statement, params, done, ctx);
 
-    ngx_explicit_memzero(text, params[7].len);
+    ngx_explicit_memzero(text, params[8].len);
     free(text);
 
     if (ctx->query == NULL) {

@@ -77,6 +77,10 @@ ngx_voice_header_id(ngx_voice_ctx_t *ctx)
 
     ctx->identified = 1;
 
+    if (ngx_voice_trace_reply(ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     return ngx_voice_header(ctx->request, "X-Request-Id", &ctx->request_id);
 }
 

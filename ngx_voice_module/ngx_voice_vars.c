@@ -29,6 +29,14 @@ static ngx_http_variable_t  ngx_voice_variables[] = {
     { ngx_string("voice_request_id"), NULL, ngx_voice_var_request_id, 0,
       NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
+    /* W3C Trace Context: what a service behind us is to get, and its id */
+    { ngx_string("voice_traceparent"), NULL, ngx_voice_var_text,
+      offsetof(ngx_voice_ctx_t, traceparent), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+    { ngx_string("voice_tracestate"), NULL, ngx_voice_var_text,
+      offsetof(ngx_voice_ctx_t, tracestate), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+    { ngx_string("voice_trace_id"), NULL, ngx_voice_var_text,
+      offsetof(ngx_voice_ctx_t, trace_id), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
     /* tenant, user or key, and role of an identified caller, else empty */
     { ngx_string("voice_tenant"), NULL, ngx_voice_var_text,
       offsetof(ngx_voice_ctx_t, identity.tenant),

@@ -23,6 +23,7 @@ typedef struct {
     char      tenant_id[40];
     char      kind[40];
     char      trace_id[64];
+    char      traceparent[56];         /* of its cause; "": none */
     int       attempt;                 /* from 1 */
     int64_t   token;                   /* fencing token of this claim */
     int       soft_seconds;            /* the job should end by itself */

@@ -24,7 +24,8 @@ const char  worker_sql_kinds[] =
     "select kind, queue, soft_seconds, hard_seconds from work.kinds()";
 const char  worker_sql_claim[] =
     "select job_id, tenant_id, kind, attempt, token, soft_seconds, "
-    "hard_seconds, trace_id, args from work.claim($1, $2, $3)";
+    "hard_seconds, trace_id, args, traceparent "
+    "from work.claim($1, $2, $3)";
 const char  worker_sql_fail[] =
     "select accepted, state, wake from work.fail($1, $2, $3, $4, $5)";
 const char  worker_sql_release[] =

@@ -15,6 +15,7 @@
 #include "worker_address.h"
 #include "worker_clock.h"
 #include "worker_http_attempt.h"
+#include "worker_trace.h"
 
 
 #define HTTP_CONNECT_MS   5000
@@ -266,6 +267,7 @@ attempt_body(attempt_t *a)
 static struct curl_slist *
 attempt_headers(const worker_http_request_t *request)
 {
+    char                trace[WORKER_TRACE_LINE];
     unsigned            i;
     struct curl_slist  *list, *next;
 
@@ -274,6 +276,14 @@ attempt_headers(const worker_http_request_t *request)
 
     if (list != NULL && request->read != NULL) {
         next = curl_slist_append(list, "Transfer-Encoding: chunked");
+        if (next == NULL) {
+            curl_slist_free_all(list);
+            return NULL;
+        }
+    }
+
+    if (list != NULL && worker_trace_line(trace)) {
+        next = curl_slist_append(list, trace);
         if (next == NULL) {
             curl_slist_free_all(list);
             return NULL;

@@ -14,6 +14,7 @@
 #include "worker_jobs.h"
 #include "worker_log.h"
 #include "worker_loop.h"
+#include "worker_trace.h"
 
 
 #define JOB_PAUSE_MS         250
@@ -93,6 +94,7 @@ worker_job_run_one(const worker_settings_t *settings, const char *queue,
     }
 
     worker_log_job(&run.job);
+    worker_trace_job(&run.job);
     run_report(&run, WORKER_SLOT_BUSY);
 
     run_job(&run, settings);
@@ -100,6 +102,7 @@ worker_job_run_one(const worker_settings_t *settings, const char *queue,
 
     run_report(&run, WORKER_SLOT_IDLE);
     worker_log_job(NULL);
+    worker_trace_job(NULL);
     run_clear(&run);
 
     return WORKER_CLAIM_RAN;
@@ -161,6 +164,8 @@ run_read(run_t *run, const PGresult *row)
     }
 
     copy_column(job->trace_id, sizeof(job->trace_id), row, "trace_id");
+    copy_column(job->traceparent, sizeof(job->traceparent), row,
+                "traceparent");
 
     attempt = number_column(row, "attempt");
     token = number_column(row, "token");

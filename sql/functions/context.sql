@@ -42,6 +42,19 @@ create or replace function core.request_id() returns text
 language sql stable
 as $$ select coalesce(current_setting('voice.request', true), '') $$;
 
+-- W3C traceparent of the request or of the job's cause; '' without one.
+create or replace function core.traceparent() returns text
+language sql stable
+as $$ select coalesce(current_setting('voice.trace', true), '') $$;
+
+-- What a log finds all by: the trace's id, else the request's.
+create or replace function core.trace_id() returns text
+language sql stable
+as $$
+    select coalesce(nullif(substr(core.traceparent(), 4, 32), ''),
+                    core.request_id())
+$$;
+
 -- Refuses what has no tenant, or a tenant that may not work now.
 create or replace function core.require_tenant(p_tenant uuid) returns void
 language plpgsql stable set search_path = core, pg_temp
@@ -140,11 +153,14 @@ $$;
 -- signed.
 create or replace function api.enter(
     p_tenant uuid, p_actor uuid, p_actor_kind text, p_role text,
-    p_session uuid, p_request_id text, p_address inet)
+    p_session uuid, p_request_id text, p_address inet,
+    p_traceparent text default null)
 returns api.ctx
 language plpgsql volatile security definer set search_path = core, pg_temp
 as $$
 begin
+    perform set_config('voice.trace', coalesce(p_traceparent, ''), true);
+
     -- the role counts only once it is proved: RLS trusts it
     perform core.use_tenant(p_tenant, p_actor, p_actor_kind, null,
                             p_request_id, host(p_address));

@@ -11,7 +11,7 @@ begin
     insert into core.event (tenant_id, type, subject_type, subject_id,
                             payload, trace_id)
     values (core.tenant(), p_type, p_subject_type, p_subject_id, p_payload,
-            core.request_id());
+            core.trace_id());
 
     perform pg_notify('voice_event', '');
 end

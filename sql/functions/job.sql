@@ -17,10 +17,10 @@ begin
 
     -- the edge or the worker sends the entry for what is due at once
     insert into core.job (id, tenant_id, kind, queue, subject_id, priority,
-                          run_at, sent_at, trace_id, args)
+                          run_at, sent_at, trace_id, traceparent, args)
     values (v_id, core.tenant(), p_kind, v_queue, p_subject, p_priority,
             p_run_at, case when p_run_at <= now() then now() end,
-            core.request_id(), p_args);
+            core.trace_id(), core.traceparent(), p_args);
 
     return v_id;
 end
@@ -80,6 +80,7 @@ begin
     if found then
         perform core.use_tenant(j.tenant_id, null, 'system', null,
                                 j.trace_id);
+        perform set_config('voice.trace', j.traceparent, true);
     end if;
 
     return j;

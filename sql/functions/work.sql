@@ -107,7 +107,7 @@ $$;
 create or replace function work.claim(p_worker text, p_queue text, p_max int)
 returns table (job_id uuid, tenant_id uuid, kind text, attempt int,
                token bigint, soft_seconds int, hard_seconds int,
-               trace_id text, args jsonb)
+               trace_id text, args jsonb, traceparent text)
 language plpgsql volatile security definer set search_path = core, pg_temp
 as $$
 declare
@@ -134,7 +134,8 @@ begin
           from core.job_kind k
          where j.id = any (v_ids) and k.kind = j.kind
         returning j.id, j.tenant_id, j.kind, j.attempt, j.token,
-                  k.soft_seconds, k.hard_seconds, j.trace_id, j.args
+                  k.soft_seconds, k.hard_seconds, j.trace_id, j.args,
+                  j.traceparent
     )
     select t.* from taken t order by array_position(v_ids, t.id);
 end

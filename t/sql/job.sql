@@ -14,7 +14,7 @@ values ('probe', 'probe', 60, 90, 3, 2, 60);
 
 create temp table held (job_id uuid, tenant_id uuid, kind text, attempt int,
     token bigint, soft_seconds int, hard_seconds int, trace_id text,
-    args jsonb, n int generated always as identity);
+    args jsonb, traceparent text, n int generated always as identity);
 grant all on held to voice_worker;
 
 create function pg_temp.tenant(p_n int) returns uuid
@@ -38,7 +38,8 @@ declare
 begin
     with c as (
         insert into held (job_id, tenant_id, kind, attempt, token,
-                          soft_seconds, hard_seconds, trace_id, args)
+                          soft_seconds, hard_seconds, trace_id, args,
+                          traceparent)
         select * from work.claim('w', 'probe', p_max)
         returning args
     )

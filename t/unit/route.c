@@ -7,6 +7,7 @@
 
 
 static void finding(void);
+static void methods(void);
 static void refusals(void);
 static void names(void);
 static void add(voice_routes_t *routes, const char *template);
@@ -16,6 +17,7 @@ int
 main(void)
 {
     finding();
+    methods();
     refusals();
     names();
 
@@ -27,6 +29,7 @@ static void
 finding(void)
 {
     size_t                i;
+    unsigned              methods;
     voice_span_t          captures[VOICE_ROUTE_CAPTURES];
     voice_routes_t       *routes;
     const voice_route_t  *route;
@@ -62,7 +65,7 @@ finding(void)
 
     for (i = 0; i < VOICE_ARRAY_SIZE(rows); i++) {
         route = voice_routes_find(routes, voice_span_str(rows[i].path),
-                                  captures);
+                                  0, &methods, captures);
         is(route == NULL ? NULL : route->template, rows[i].template,
            rows[i].template == NULL ? "the path has no route"
                                     : "the path has its route");
@@ -72,6 +75,44 @@ finding(void)
                "\"%s\" is captured", rows[i].capture);
         }
     }
+
+    voice_routes_destroy(routes);
+}
+
+
+/* The literal beats the capture only where it has the method. */
+static void
+methods(void)
+{
+    unsigned              methods;
+    voice_span_t          captures[VOICE_ROUTE_CAPTURES];
+    voice_routes_t       *routes;
+    voice_route_fault_t   fault;
+    const voice_route_t  *route;
+
+    routes = voice_routes_create();
+    add(routes, "/a/me");
+    add(routes, "/a/{x}");
+    ok(voice_routes_add(routes, "/a/{x}", 2, routes, &fault) == VOICE_OK,
+       "the capture has a method more");
+
+    route = voice_routes_find(routes, VOICE_SPAN("/a/me"), 0, &methods,
+                              captures);
+    is(route->template, "/a/me", "the literal has its method");
+
+    route = voice_routes_find(routes, VOICE_SPAN("/a/me"), 2, &methods,
+                              captures);
+    is(route->template, "/a/{x}", "the capture has the other");
+    ok(voice_span_eq(captures[0], VOICE_SPAN("me")),
+       "what the literal stands for is captured");
+
+    route = voice_routes_find(routes, VOICE_SPAN("/a/me"), 1, &methods,
+                              captures);
+    ok(route == NULL && methods == (1u << 0 | 1u << 2),
+       "what both take is told where neither has the method");
+    route = voice_routes_find(routes, VOICE_SPAN("/b"), 0, &methods,
+                              captures);
+    ok(route == NULL && methods == 0, "no path takes no method");
 
     voice_routes_destroy(routes);
 }

@@ -73,7 +73,7 @@ sub improper {
         unless $known->{$error->{code} // ''};
     return "$status with $error->{code}"
         unless $known->{$error->{code}}{status} == $status
-            || grep { $_ == $status } 408, 411, 414, 501, 505;
+            || grep { $_ == $status } 408, 411, 414;
     return "$status without success false"
         if ref $body->{success} ne 'JSON::PP::Boolean' || $body->{success};
     return "$status with request ids that differ"
