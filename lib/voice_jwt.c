@@ -17,20 +17,22 @@ typedef struct {
 } jwt_parts_t;
 
 
+static voice_jwt_e token_check(const voice_jwt_keys_t *keys,
+    const voice_jwt_rules_t *rules, voice_span_t token, jwt_parts_t *parts);
 static voice_jwt_e token_split(jwt_parts_t *parts, voice_span_t token);
-static voice_jwt_e part_decode(voice_span_t part, unsigned char **out,
-    size_t *len);
+static json_t *part_parse(voice_span_t part);
 static voice_jwt_e header_check(const voice_jwt_keys_t *keys,
-    voice_span_t part, const voice_jwt_key_t **key);
-static voice_jwt_e header_key(const voice_jwt_keys_t *keys,
+    const voice_jwt_rules_t *rules, const json_t *header,
+    const voice_jwt_key_t **key);
+static int header_extended(const json_t *header);
+static voice_jwt_e key_choose(const voice_jwt_keys_t *keys,
     const json_t *header, const voice_jwt_key_t **key);
+static voice_jwt_e key_by_algorithm(const voice_jwt_keys_t *keys,
+    voice_span_t alg, const voice_jwt_key_t **key);
 static voice_jwt_e signature_check(const voice_jwt_key_t *key,
     const jwt_parts_t *parts);
-static voice_jwt_e claims_check(const voice_jwt_rules_t *rules,
-    const json_t *claims);
-static voice_jwt_e times_check(const voice_jwt_rules_t *rules,
-    const json_t *claims);
-static int audience_holds(const json_t *aud, voice_span_t audience);
+static int peek_text(char *out, size_t *len, size_t max,
+    const json_t *value);
 static char *header_text(const voice_jwt_key_t *key);
 static size_t part_append(char *out, const char *text);
 
@@ -48,6 +50,8 @@ static const char *const  jwt_reasons[] = {
     "the token is from another issuer",
     "the token is for another audience",
     "the token never expires",
+    "the token is of another type",
+    "the token is too old",
     "the token cannot be checked now",
 };
 
@@ -56,24 +60,20 @@ voice_jwt_e
 voice_jwt_verify(const voice_jwt_keys_t *keys, const voice_jwt_rules_t *rules,
     voice_span_t token, json_t **claims)
 {
-    json_t              *object;
-    size_t               len;
-    voice_jwt_e          rc;
-    unsigned char       *payload;
-    voice_json_error_t   err;
+    json_t       *object;
+    voice_jwt_e   rc;
+    jwt_parts_t   parts;
 
     *claims = NULL;
 
-    rc = voice_jws_verify(keys, token, &payload, &len);
+    rc = token_check(keys, rules, token, &parts);
 
     if (rc != VOICE_JWT_OK) {
         return rc;
     }
 
-    object = voice_json_parse(voice_span((char *) payload, len), &err);
-    free(payload);
-
-    rc = claims_check(rules, object);
+    object = part_parse(parts.payload);
+    rc = jwt_claims_check(rules, object);
 
     if (rc != VOICE_JWT_OK) {
         json_decref(object);
@@ -90,28 +90,63 @@ voice_jwt_e
 voice_jws_verify(const voice_jwt_keys_t *keys, voice_span_t token,
     unsigned char **payload, size_t *len)
 {
-    voice_jwt_e             rc;
-    jwt_parts_t             parts;
-    const voice_jwt_key_t  *key;
+    voice_jwt_e   rc;
+    jwt_parts_t   parts;
 
     *payload = NULL;
     *len = 0;
 
+    rc = token_check(keys, NULL, token, &parts);
+
+    if (rc != VOICE_JWT_OK) {
+        return rc;
+    }
+
+    *payload = malloc(JWT_DECODED_MAX(parts.payload.len));
+
+    if (*payload == NULL) {
+        return VOICE_JWT_INTERNAL;
+    }
+
+    if (jwt_decode(*payload, len, parts.payload) != VOICE_OK) {
+        free(*payload);
+        *payload = NULL;
+        return VOICE_JWT_MALFORMED;
+    }
+
+    return VOICE_JWT_OK;
+}
+
+
+voice_jwt_e
+voice_jwt_peek(voice_span_t token, voice_jwt_peek_t *peek)
+{
+    int           good;
+    json_t       *header, *payload;
+    voice_jwt_e   rc;
+    jwt_parts_t   parts;
+
+    memset(peek, 0, sizeof(voice_jwt_peek_t));
+
     rc = token_split(&parts, token);
 
-    if (rc == VOICE_JWT_OK) {
-        rc = header_check(keys, parts.header, &key);
+    if (rc != VOICE_JWT_OK) {
+        return rc;
     }
 
-    if (rc == VOICE_JWT_OK) {
-        rc = signature_check(key, &parts);
-    }
+    header = part_parse(parts.header);
+    payload = json_is_object(header) ? part_parse(parts.payload) : NULL;
 
-    if (rc == VOICE_JWT_OK) {
-        rc = part_decode(parts.payload, payload, len);
-    }
+    good = json_is_object(payload)
+           && peek_text(peek->issuer, &peek->issuer_len, VOICE_JWT_ISSUER_MAX,
+                        json_object_get(payload, "iss"))
+           && peek_text(peek->kid, &peek->kid_len, VOICE_JWK_KID_MAX,
+                        json_object_get(header, "kid"));
 
-    return rc;
+    json_decref(header);
+    json_decref(payload);
+
+    return good ? VOICE_JWT_OK : VOICE_JWT_MALFORMED;
 }
 
 
@@ -120,17 +155,17 @@ voice_jwt_sign(const voice_jwt_keys_t *keys, voice_span_t kid,
     const json_t *claims, char **token, size_t *len)
 {
     char                   *header, *payload, *out;
-    size_t                  n, signature_len;
+    size_t                  n, mac_len;
     voice_rc_t              rc;
+    unsigned char           mac[JWT_MAC_MAX];
     const voice_jwt_key_t  *key;
-    unsigned char           signature[JWT_SIGNATURE_MAX];
 
     *token = NULL;
     *len = 0;
 
     key = jwt_key_find(keys, kid);
 
-    if (key == NULL || !json_is_object(claims)) {
+    if (key == NULL || key->mac == NULL || !json_is_object(claims)) {
         return key == NULL ? VOICE_NOTFOUND : VOICE_INVALID;
     }
 
@@ -144,7 +179,7 @@ voice_jwt_sign(const voice_jwt_keys_t *keys, voice_span_t kid,
     }
 
     n = VOICE_BASE64_LEN(strlen(header)) + VOICE_BASE64_LEN(strlen(payload))
-        + VOICE_BASE64_LEN(JWT_SIGNATURE_MAX) + sizeof("..");
+        + VOICE_BASE64_LEN(JWT_MAC_MAX) + sizeof("..");
     out = malloc(n);
 
     if (out == NULL) {
@@ -155,8 +190,7 @@ voice_jwt_sign(const voice_jwt_keys_t *keys, voice_span_t kid,
     out[n++] = '.';
     n += part_append(out + n, payload);
 
-    rc = key->algorithm->sign(key, voice_span(out, n), signature,
-                              &signature_len);
+    rc = jwt_hmac(key, voice_span(out, n), mac, &mac_len);
 
     if (rc != VOICE_OK) {
         free(out);
@@ -164,8 +198,7 @@ voice_jwt_sign(const voice_jwt_keys_t *keys, voice_span_t kid,
     }
 
     out[n++] = '.';
-    n += voice_base64url_encode(out + n, voice_span((char *) signature,
-                                                    signature_len));
+    n += voice_base64url_encode(out + n, voice_span((char *) mac, mac_len));
     out[n] = '\0';
 
     *token = out;
@@ -188,6 +221,41 @@ voice_jwt_reason(voice_jwt_e result)
     }
 
     return jwt_reasons[result];
+}
+
+
+/* RFC 7515 section 2: base64url with all padding left out. */
+voice_rc_t
+jwt_decode(unsigned char *out, size_t *len, voice_span_t in)
+{
+    if (in.len > 0 && in.ptr[in.len - 1] == '=') {
+        return VOICE_INVALID;
+    }
+
+    return voice_base64url_decode(out, len, in);
+}
+
+
+/* All but the claims; rules is NULL where any "typ" will do. */
+static voice_jwt_e
+token_check(const voice_jwt_keys_t *keys, const voice_jwt_rules_t *rules,
+    voice_span_t token, jwt_parts_t *parts)
+{
+    json_t                 *header;
+    voice_jwt_e             rc;
+    const voice_jwt_key_t  *key;
+
+    rc = token_split(parts, token);
+
+    if (rc != VOICE_JWT_OK) {
+        return rc;
+    }
+
+    header = part_parse(parts->header);
+    rc = header_check(keys, rules, header, &key);
+    json_decref(header);
+
+    return rc == VOICE_JWT_OK ? signature_check(key, parts) : rc;
 }
 
 
@@ -221,89 +289,95 @@ token_split(jwt_parts_t *parts, voice_span_t token)
     parts->signature = voice_span(second + 1, left);
     parts->message = voice_span(token.ptr, (size_t) (second - token.ptr));
 
-    /* a third dot is no digit: the signature's decoding refuses it */
+    /* five parts are an encrypted token (RFC 7516): not for us */
 
-    return VOICE_JWT_OK;
+    return memchr(second + 1, '.', left) == NULL ? VOICE_JWT_OK
+                                                 : VOICE_JWT_MALFORMED;
 }
 
 
-/* RFC 7515 section 2: base64url with all padding left out. */
-static voice_jwt_e
-part_decode(voice_span_t part, unsigned char **out, size_t *len)
+/* The JSON of a part that is no longer than a token; NULL: there is none. */
+static json_t *
+part_parse(voice_span_t part)
 {
-    if (part.len > 0 && part.ptr[part.len - 1] == '=') {
-        return VOICE_JWT_MALFORMED;
-    }
-
-    *out = malloc(part.len / 4 * 3 + 3);
-
-    if (*out == NULL) {
-        return VOICE_JWT_INTERNAL;
-    }
-
-    if (voice_base64url_decode(*out, len, part) != VOICE_OK) {
-        free(*out);
-        *out = NULL;
-        return VOICE_JWT_MALFORMED;
-    }
-
-    return VOICE_JWT_OK;
-}
-
-
-static voice_jwt_e
-header_check(const voice_jwt_keys_t *keys, voice_span_t part,
-    const voice_jwt_key_t **key)
-{
-    json_t              *header;
     size_t               len;
-    voice_jwt_e          rc;
-    unsigned char       *text;
+    unsigned char        text[JWT_DECODED_MAX(VOICE_JWT_MAX)];
     voice_json_error_t   err;
 
-    rc = part_decode(part, &text, &len);
-
-    if (rc != VOICE_JWT_OK) {
-        return rc;
+    if (jwt_decode(text, &len, part) != VOICE_OK) {
+        return NULL;
     }
 
-    header = voice_json_parse(voice_span((char *) text, len), &err);
-    free(text);
-
-    rc = json_is_object(header) ? header_key(keys, header, key)
-                                : VOICE_JWT_MALFORMED;
-    json_decref(header);
-
-    return rc;
+    return voice_json_parse(voice_span((char *) text, len), &err);
 }
 
 
 static voice_jwt_e
-header_key(const voice_jwt_keys_t *keys, const json_t *header,
-    const voice_jwt_key_t **key)
+header_check(const voice_jwt_keys_t *keys, const voice_jwt_rules_t *rules,
+    const json_t *header, const voice_jwt_key_t **key)
 {
-    json_t        *kid;
-    voice_span_t   alg;
+    size_t   i;
+    json_t  *member;
 
-    alg = voice_json_text(header, "alg");
-    kid = json_object_get(header, "kid");
+    static const char *const  texts[] = { "alg", "kid", "typ" };
 
-    if (alg.len == 0 || (kid != NULL && !json_is_string(kid))) {
+    if (!json_is_object(header)) {
         return VOICE_JWT_MALFORMED;
     }
 
-    if (json_object_get(header, "crit") != NULL) {
+    for (i = 0; i < VOICE_ARRAY_SIZE(texts); i++) {
+        member = json_object_get(header, texts[i]);
+
+        if (member == NULL ? i == 0 : !json_is_string(member)) {
+            return VOICE_JWT_MALFORMED;
+        }
+    }
+
+    if (header_extended(header)) {
         return VOICE_JWT_CRITICAL;
     }
 
-    *key = keys->first;
-
-    if (kid != NULL) {
-        *key = jwt_key_find(keys, voice_json_text(header, "kid"));
-
-    } else if (*key != NULL && (*key)->next != NULL) {
-        *key = NULL;
+    if (rules != NULL && !jwt_type_holds(rules, header)) {
+        return VOICE_JWT_TYPE;
     }
+
+    return key_choose(keys, header, key);
+}
+
+
+/*
+ * "crit" lists what must be understood (RFC 7515 section 4.1.11), and we
+ * understand none; an unencoded payload (RFC 7797), compression and
+ * encryption (RFC 7516) change what was signed, whether listed or not.
+ * Where a key may be had ("jku", "jwk", "x5u", "x5c") is not looked at.
+ */
+static int
+header_extended(const json_t *header)
+{
+    json_t  *b64;
+
+    b64 = json_object_get(header, "b64");
+
+    return json_object_get(header, "crit") != NULL
+           || (b64 != NULL && !json_is_true(b64))
+           || json_object_get(header, "zip") != NULL
+           || json_object_get(header, "enc") != NULL;
+}
+
+
+static voice_jwt_e
+key_choose(const voice_jwt_keys_t *keys, const json_t *header,
+    const voice_jwt_key_t **key)
+{
+    voice_span_t  alg;
+
+    alg = voice_json_text(header, "alg");
+
+    if (json_object_get(header, "kid") == NULL) {
+        return key_by_algorithm(keys, alg, key);
+    }
+
+    *key = jwt_key_find(keys, voice_json_text(header, "kid"));
 
     if (*key == NULL) {
         return VOICE_JWT_UNKNOWN_KEY;
@@ -315,121 +389,66 @@ header_key(const voice_jwt_keys_t *keys, const json_t *header,
 
 
 static voice_jwt_e
-signature_check(const voice_jwt_key_t *key, const jwt_parts_t *parts)
+key_by_algorithm(const voice_jwt_keys_t *keys, voice_span_t alg,
+    const voice_jwt_key_t **key)
 {
-    size_t          len;
-    voice_jwt_e     rc;
-    unsigned char  *signature;
+    unsigned  i, found;
 
-    rc = part_decode(parts->signature, &signature, &len);
+    found = 0;
 
-    if (rc != VOICE_JWT_OK) {
-        return rc;
+    for (i = 0; i < keys->count; i++) {
+        if (voice_span_eq(alg,
+                          voice_span_str(keys->key[i]->algorithm->name)))
+        {
+            *key = keys->key[i];
+            found++;
+        }
     }
 
-    rc = key->algorithm->verify(key, parts->message,
-                                voice_span((char *) signature, len));
-    free(signature);
+    if (found == 0 && keys->count > 0) {
+        return VOICE_JWT_ALGORITHM;
+    }
 
-    return rc;
+    return found == 1 ? VOICE_JWT_OK : VOICE_JWT_UNKNOWN_KEY;
 }
 
 
-/* RFC 7519 section 4.1; object is NULL where the payload is not JSON. */
 static voice_jwt_e
-claims_check(const voice_jwt_rules_t *rules, const json_t *claims)
+signature_check(const voice_jwt_key_t *key, const jwt_parts_t *parts)
 {
-    voice_jwt_e   rc;
-    voice_span_t  issuer;
+    size_t         len;
+    unsigned char  signature[JWT_DECODED_MAX(
+                                 VOICE_BASE64_LEN(JWT_SIGNATURE_MAX))];
 
-    if (!json_is_object(claims)) {
+    if (parts->signature.len > VOICE_BASE64_LEN(JWT_SIGNATURE_MAX)) {
+        return VOICE_JWT_SIGNATURE;
+    }
+
+    if (jwt_decode(signature, &len, parts->signature) != VOICE_OK) {
         return VOICE_JWT_MALFORMED;
     }
 
-    rc = times_check(rules, claims);
-
-    if (rc != VOICE_JWT_OK) {
-        return rc;
-    }
-
-    if (rules->issuer != NULL) {
-        issuer = voice_json_text(claims, "iss");
-
-        if (issuer.ptr == NULL
-            || !voice_span_eq(issuer, voice_span_str(rules->issuer)))
-        {
-            return VOICE_JWT_ISSUER;
-        }
-    }
-
-    if (rules->audience != NULL
-        && !audience_holds(json_object_get(claims, "aud"),
-                           voice_span_str(rules->audience)))
-    {
-        return VOICE_JWT_AUDIENCE;
-    }
-
-    return VOICE_JWT_OK;
+    return key->algorithm->verify(key, parts->message,
+                                  voice_span((char *) signature, len));
 }
 
 
-/* Times are NumericDate: seconds, maybe with a fraction. */
-static voice_jwt_e
-times_check(const voice_jwt_rules_t *rules, const json_t *claims)
-{
-    size_t   i;
-    double   now, leeway;
-    json_t  *claim[3];
-
-    static const char *const  names[] = { "exp", "nbf", "iat" };
-
-    for (i = 0; i < VOICE_ARRAY_SIZE(names); i++) {
-        claim[i] = json_object_get(claims, names[i]);
-
-        if (claim[i] != NULL && !json_is_number(claim[i])) {
-            return VOICE_JWT_MALFORMED;
-        }
-    }
-
-    if (claim[0] == NULL) {
-        return VOICE_JWT_NO_EXPIRY;
-    }
-
-    now = (double) rules->now;
-    leeway = (double) rules->leeway;
-
-    if (now - leeway >= json_number_value(claim[0])) {
-        return VOICE_JWT_EXPIRED;
-    }
-
-    for (i = 1; i < VOICE_ARRAY_SIZE(names); i++) {
-        if (claim[i] != NULL && json_number_value(claim[i]) > now + leeway) {
-            return VOICE_JWT_NOT_YET;
-        }
-    }
-
-    return VOICE_JWT_OK;
-}
-
-
+/* A NUL cannot be in a string: the parser refuses it. */
 static int
-audience_holds(const json_t *aud, voice_span_t audience)
+peek_text(char *out, size_t *len, size_t max, const json_t *value)
 {
-    size_t   i;
-    json_t  *item;
-
-    if (json_is_string(aud)) {
-        return voice_span_eq(audience, voice_span(json_string_value(aud),
-                                                  json_string_length(aud)));
+    if (value == NULL) {
+        return 1;
     }
 
-    json_array_foreach(aud, i, item) {
-        if (json_is_string(item) && audience_holds(item, audience)) {
-            return 1;
-        }
+    if (!json_is_string(value) || json_string_length(value) > max) {
+        return 0;
     }
 
-    return 0;
+    *len = json_string_length(value);
+    memcpy(out, json_string_value(value), *len);
+
+    return 1;
 }
 
 

@@ -1,4 +1,3 @@
-
 /*
  * JSON Web Tokens (RFC 7519, RFC 7515, RFC 8725) on OpenSSL EVP.  The
  * algorithm belongs to the key, never to the token; clocks are parameters.
@@ -8,64 +7,63 @@
 #define VOICE_JWT_H
 
 
-#include "voice_json.h"
+#include "voice_jwk.h"
 
 
-#define VOICE_JWT_MAX  8192            /* bytes of a token that we read */
+#define VOICE_JWT_MAX         8192     /* bytes of a token that we read */
+#define VOICE_JWT_ISSUER_MAX  512      /* bytes of an "iss" that is peeked */
 
 
-typedef enum {
-    VOICE_JWT_HS256 = 0,
-    VOICE_JWT_HS384,
-    VOICE_JWT_HS512
-    /* RS, PS, ES and EdDSA are rows to come in the table of algorithms */
-} voice_jwt_alg_e;
-
-
-typedef struct voice_jwt_key_s   voice_jwt_key_t;
-typedef struct voice_jwt_keys_s  voice_jwt_keys_t;
-
-
+/* All zero but now: "exp" is demanded, and what "typ" says by default. */
 typedef struct {
-    const char  *issuer;               /* demanded "iss", NULL: any */
-    const char  *audience;             /* demanded in "aud", NULL: any */
-    int64_t      now;                  /* unix seconds */
-    int64_t      leeway;               /* seconds, for exp, nbf and iat */
+    const char         *issuer;        /* demanded "iss", NULL: any */
+    const char         *audience;      /* demanded in "aud", NULL: any */
+    int64_t             now;           /* unix seconds */
+    int64_t             leeway;        /* seconds, for all times */
+    int64_t             max_age;       /* seconds since "iat", 0: any */
+    const char *const  *types;         /* accepted "typ", see below */
 } voice_jwt_rules_t;
+
+/*
+ * types ends with NULL; "" accepts a token without "typ".  Compared without
+ * regard to case, with or without "application/" (RFC 7515 section 4.1.9).
+ * NULL is { "JWT", "", NULL }: at+jwt (RFC 9068) must be asked for.
+ */
 
 
 typedef enum {
     VOICE_JWT_OK = 0,
     VOICE_JWT_MALFORMED,
-    VOICE_JWT_UNKNOWN_KEY,
+    VOICE_JWT_UNKNOWN_KEY,             /* "kid" is of no key of the table */
     VOICE_JWT_ALGORITHM,               /* not the one of the key */
     VOICE_JWT_SIGNATURE,
-    VOICE_JWT_CRITICAL,                /* a "crit" header: none is known */
+    VOICE_JWT_CRITICAL,                /* an extension: none is known */
     VOICE_JWT_EXPIRED,
     VOICE_JWT_NOT_YET,
     VOICE_JWT_ISSUER,
     VOICE_JWT_AUDIENCE,
     VOICE_JWT_NO_EXPIRY,
+    VOICE_JWT_TYPE,
+    VOICE_JWT_TOO_OLD,                 /* or without "iat" */
     VOICE_JWT_INTERNAL
 } voice_jwt_e;
 
 
-/* An empty key table; NULL: out of memory. */
-voice_jwt_keys_t *voice_jwt_keys_create(void);
-void voice_jwt_keys_destroy(voice_jwt_keys_t *keys);
+/* What an unverified token says of itself; "" where it does not. */
+typedef struct {
+    char    issuer[VOICE_JWT_ISSUER_MAX + 1];
+    size_t  issuer_len;
+    char    kid[VOICE_JWK_KID_MAX + 1];
+    size_t  kid_len;
+} voice_jwt_peek_t;
+
 
 /*
- * Adds a symmetric key: secret of at least the hash's size (RFC 7518 3.2),
- * kid of 1 to 64 bytes, unique in the table.  VOICE_INVALID otherwise.
- */
-voice_rc_t voice_jwt_keys_add_secret(voice_jwt_keys_t *keys,
-    voice_jwt_alg_e alg, voice_span_t kid, voice_span_t secret)
-    VOICE_MUST_CHECK;
-
-/*
- * Verifies a compact JWS with the key that its "kid" names (without a kid:
- * the only key of the table, else VOICE_JWT_UNKNOWN_KEY).  On VOICE_JWT_OK
- * *claims is an object that the caller owns; otherwise it is NULL.
+ * Verifies a compact JWS with the key that its "kid" names; without a kid,
+ * with the only key of the token's algorithm (none: VOICE_JWT_ALGORITHM,
+ * several or an empty table: VOICE_JWT_UNKNOWN_KEY).  One signature is
+ * checked at most.  On VOICE_JWT_OK *claims is an object that the caller
+ * owns; otherwise it is NULL.
  */
 voice_jwt_e voice_jwt_verify(const voice_jwt_keys_t *keys,
     const voice_jwt_rules_t *rules, voice_span_t token, json_t **claims)
@@ -73,15 +71,26 @@ voice_jwt_e voice_jwt_verify(const voice_jwt_keys_t *keys,
 
 /*
  * The same for a compact JWS (RFC 7515) whose payload may be any bytes: the
- * header, the key and the signature are checked, the payload is not read.
- * On VOICE_JWT_OK the caller frees *payload (free); otherwise it is NULL.
+ * header but its "typ", the key and the signature are checked, the payload
+ * is not read.  On VOICE_JWT_OK the caller frees *payload (free); otherwise
+ * it is NULL.
  */
 voice_jwt_e voice_jws_verify(const voice_jwt_keys_t *keys,
     voice_span_t token, unsigned char **payload, size_t *len)
     VOICE_MUST_CHECK;
 
 /*
- * Signs claims with the key named by kid.  The caller frees *token (free).
+ * The issuer and key that a token names, to choose the table that may verify
+ * it and for nothing else: nothing of it is proved.  The issuer that rules
+ * demand has to be the chosen table's, not what was peeked.
+ * VOICE_JWT_MALFORMED: it is no token, or a name is no string or too long.
+ */
+voice_jwt_e voice_jwt_peek(voice_span_t token, voice_jwt_peek_t *peek)
+    VOICE_MUST_CHECK;
+
+/*
+ * Signs claims with the secret named by kid; a public key signs nothing
+ * (VOICE_INVALID).  The caller frees *token (free).
  */
 voice_rc_t voice_jwt_sign(const voice_jwt_keys_t *keys, voice_span_t kid,
     const json_t *claims, char **token, size_t *len) VOICE_MUST_CHECK;

@@ -1,31 +1,14 @@
 /*
- * Keys of tokens: each carries its only algorithm.
+ * The table of keys of tokens, see voice_jwk.h.
  */
 
 #include <stdlib.h>
-
-#include <openssl/core_names.h>
-#include <openssl/crypto.h>
-#include <openssl/params.h>
 
 #include "voice_code.h"
 #include "voice_jwt_private.h"
 
 
-static EVP_MAC_CTX *hmac_create(const jwt_algorithm_t *algorithm,
-    voice_span_t secret);
-static voice_rc_t hmac_sign(const voice_jwt_key_t *key, voice_span_t message,
-    unsigned char *out, size_t *len);
-static voice_jwt_e hmac_verify(const voice_jwt_key_t *key,
-    voice_span_t message, voice_span_t signature);
-
-
-/* Rows stand in the order of voice_jwt_alg_e. */
-static const jwt_algorithm_t  jwt_algorithms[] = {
-    { "HS256", "SHA256", 32, hmac_sign, hmac_verify },
-    { "HS384", "SHA384", 48, hmac_sign, hmac_verify },
-    { "HS512", "SHA512", 64, hmac_sign, hmac_verify },
-};
+static uint32_t name_hash(voice_span_t name);
 
 
 voice_jwt_keys_t *
@@ -38,16 +21,14 @@ voice_jwt_keys_create(void)
 void
 voice_jwt_keys_destroy(voice_jwt_keys_t *keys)
 {
-    voice_jwt_key_t  *key, *next;
+    unsigned  i;
 
     if (keys == NULL) {
         return;
     }
 
-    for (key = keys->first; key != NULL; key = next) {
-        next = key->next;
-        EVP_MAC_CTX_free(key->mac);
-        free(key);
+    for (i = 0; i < keys->count; i++) {
+        jwt_key_destroy(keys->key[i]);
     }
 
     free(keys);
@@ -58,53 +39,135 @@ voice_rc_t
 voice_jwt_keys_add_secret(voice_jwt_keys_t *keys, voice_jwt_alg_e alg,
     voice_span_t kid, voice_span_t secret)
 {
+    voice_rc_t              rc;
     voice_jwt_key_t        *key;
     const jwt_algorithm_t  *algorithm;
 
-    if ((size_t) alg >= VOICE_ARRAY_SIZE(jwt_algorithms)) {
-        return VOICE_INVALID;
-    }
+    algorithm = jwt_algorithm(alg);
 
-    algorithm = &jwt_algorithms[alg];
-
-    if (kid.len == 0 || kid.len > JWT_KID_MAX
-        || secret.len < algorithm->secret_min
-        || jwt_key_find(keys, kid) != NULL)
+    if (algorithm == NULL || strcmp(algorithm->type, "oct") != 0
+        || kid.len == 0 || kid.len > VOICE_JWK_KID_MAX
+        || secret.len < algorithm->size || jwt_key_find(keys, kid) != NULL)
     {
         return VOICE_INVALID;
     }
 
-    key = calloc(1, sizeof(voice_jwt_key_t));
+    key = jwt_key_create(algorithm, kid);
 
     if (key == NULL) {
         return VOICE_NOMEM;
     }
 
-    key->mac = hmac_create(algorithm, secret);
+    key->bits = (unsigned) secret.len * 8;
+    key->mac = jwt_hmac_create(algorithm, secret);
+    rc = key->mac == NULL ? VOICE_FAILED : jwt_key_add(keys, key);
 
-    if (key->mac == NULL) {
-        free(key);
-        return VOICE_FAILED;
+    if (rc != VOICE_OK) {
+        jwt_key_destroy(key);
     }
 
-    key->algorithm = algorithm;
-    key->kid_len = kid.len;
-    memcpy(key->kid, kid.ptr, kid.len);
+    return rc;
+}
 
-    key->next = keys->first;
-    keys->first = key;
+
+unsigned
+voice_jwt_keys_count(const voice_jwt_keys_t *keys)
+{
+    return keys->count;
+}
+
+
+voice_rc_t
+voice_jwt_keys_at(const voice_jwt_keys_t *keys, size_t index,
+    voice_jwt_key_info_t *info)
+{
+    const voice_jwt_key_t  *key;
+
+    if (index >= keys->count) {
+        return VOICE_NOTFOUND;
+    }
+
+    key = keys->key[index];
+
+    info->kid = voice_span(key->kid, key->kid_len);
+    info->alg = key->algorithm->name;
+    info->type = key->algorithm->type;
+    info->bits = key->bits;
 
     return VOICE_OK;
 }
 
 
-const voice_jwt_key_t *
+int
+voice_jwt_keys_has(const voice_jwt_keys_t *keys, voice_span_t kid)
+{
+    return jwt_key_find(keys, kid) != NULL;
+}
+
+
+voice_jwt_key_t *
+jwt_key_create(const jwt_algorithm_t *algorithm, voice_span_t kid)
+{
+    voice_jwt_key_t  *key;
+
+    key = calloc(1, sizeof(voice_jwt_key_t) + kid.len);
+
+    if (key == NULL) {
+        return NULL;
+    }
+
+    key->algorithm = algorithm;
+    key->hash = name_hash(kid);
+    key->kid_len = kid.len;
+    memcpy(key->kid, kid.ptr, kid.len);
+
+    return key;
+}
+
+
+void
+jwt_key_destroy(voice_jwt_key_t *key)
+{
+    if (key == NULL) {
+        return;
+    }
+
+    EVP_MAC_CTX_free(key->mac);
+    EVP_MD_CTX_free(key->digest);
+    EVP_PKEY_CTX_free(key->verifier);
+    EVP_PKEY_free(key->public);
+    free(key);
+}
+
+
+voice_rc_t
+jwt_key_add(voice_jwt_keys_t *keys, voice_jwt_key_t *key)
+{
+    if (keys->count == VOICE_JWK_KEYS_MAX) {
+        return VOICE_LIMIT;
+    }
+
+    keys->key[keys->count++] = key;
+
+    return VOICE_OK;
+}
+
+
+voice_jwt_key_t *
 jwt_key_find(const voice_jwt_keys_t *keys, voice_span_t kid)
 {
-    const voice_jwt_key_t  *key;
+    unsigned          i;
+    uint32_t          hash;
+    voice_jwt_key_t  *key;
 
-    for (key = keys->first; key != NULL; key = key->next) {
-        if (voice_span_eq(kid, voice_span(key->kid, key->kid_len))) {
+    hash = name_hash(kid);
+
+    for (i = 0; i < keys->count; i++) {
+        key = keys->key[i];
+
+        if (key->hash == hash
+            && voice_span_eq(kid, voice_span(key->kid, key->kid_len)))
+        {
             return key;
         }
     }
@@ -113,76 +176,18 @@ jwt_key_find(const voice_jwt_keys_t *keys, voice_span_t kid)
 }
 
 
-static EVP_MAC_CTX *
-hmac_create(const jwt_algorithm_t *algorithm, voice_span_t secret)
+/* FNV-1a; a table holds so few keys that nobody gains by collisions. */
+static uint32_t
+name_hash(voice_span_t name)
 {
-    EVP_MAC      *mac;
-    OSSL_PARAM    params[2];
-    EVP_MAC_CTX  *ctx;
+    size_t    i;
+    uint32_t  hash;
 
-    mac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
+    hash = 2166136261u;
 
-    if (mac == NULL) {
-        return NULL;
+    for (i = 0; i < name.len; i++) {
+        hash = (hash ^ (unsigned char) name.ptr[i]) * 16777619u;
     }
 
-    ctx = EVP_MAC_CTX_new(mac);
-    EVP_MAC_free(mac);
-
-    params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST,
-                                        (char *) algorithm->digest, 0);
-    params[1] = OSSL_PARAM_construct_end();
-
-    if (ctx == NULL
-        || EVP_MAC_init(ctx, (const unsigned char *) secret.ptr, secret.len,
-                        params)
-           != 1)
-    {
-        EVP_MAC_CTX_free(ctx);
-        return NULL;
-    }
-
-    return ctx;
-}
-
-
-static voice_rc_t
-hmac_sign(const voice_jwt_key_t *key, voice_span_t message,
-    unsigned char *out, size_t *len)
-{
-    int           good;
-    EVP_MAC_CTX  *ctx;
-
-    ctx = EVP_MAC_CTX_dup(key->mac);
-
-    if (ctx == NULL) {
-        return VOICE_NOMEM;
-    }
-
-    good = EVP_MAC_update(ctx, (const unsigned char *) message.ptr,
-                          message.len)
-           && EVP_MAC_final(ctx, out, len, JWT_SIGNATURE_MAX);
-
-    EVP_MAC_CTX_free(ctx);
-
-    return good ? VOICE_OK : VOICE_FAILED;
-}
-
-
-static voice_jwt_e
-hmac_verify(const voice_jwt_key_t *key, voice_span_t message,
-    voice_span_t signature)
-{
-    int            same;
-    size_t         len;
-    unsigned char  expected[JWT_SIGNATURE_MAX];
-
-    if (hmac_sign(key, message, expected, &len) != VOICE_OK) {
-        return VOICE_JWT_INTERNAL;
-    }
-
-    same = voice_equal(signature, voice_span((char *) expected, len));
-    OPENSSL_cleanse(expected, sizeof(expected));
-
-    return same ? VOICE_JWT_OK : VOICE_JWT_SIGNATURE;
+    return hash;
 }

@@ -135,7 +135,7 @@ ngx_voice_conf_jwt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                                   secret)
         != VOICE_OK)
     {
-        return ngx_voice_conf_refuse(cf, "\"kid\" must be new, 1 to 64 bytes "
+        return ngx_voice_conf_refuse(cf, "\"kid\" must be new, 1 to 256 bytes "
                                      "long, and the secret as long as the "
                                      "hash");
     }

@@ -55,7 +55,7 @@ verify(voice_span_t token)
 {
     json_t             *claims;
     voice_jwt_e         rc;
-    voice_jwt_rules_t   rules = { "us", "api", 1700000000, 10 };
+    voice_jwt_rules_t   rules = { "us", "api", 1700000000, 10, 0, NULL };
 
     rc = voice_jwt_verify(keys, &rules, token, &claims);
 
