@@ -165,7 +165,8 @@ suite_test(suite_t *suite, const voice_jwt_keys_t *keys, const json_t *test)
     suite->refused += !valid;
 
     ok(taken == valid && again == rc, "%s %d: %s is %s: %s", suite->file,
-       (int) id, voice_json_text(test, "comment").ptr, valid ? "valid" : "refused",
+       (int) id, voice_json_text(test, "comment").ptr,
+       valid ? "valid" : "refused",
        voice_jwt_reason(rc));
 }
 
