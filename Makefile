@@ -186,7 +186,9 @@ fuzz: deps-clang
 		name=$${f##*/}; log=$$f.log; corpus=t/fuzz/corpus/$$name; \
 		mkdir -p $(BUILD)/corpus/$$name; \
 		[ -d $$corpus ] || corpus=; \
+		words=t/fuzz/dict/$$name.dict; \
 		$$f -max_total_time=$(FUZZ_SECONDS) -timeout=5 -print_final_stats=1 \
+			$$([ ! -f $$words ] || echo -dict=$$words) \
 			-artifact_prefix=$$f- $(BUILD)/corpus/$$name $$corpus \
 			>$$log 2>&1 || { tail -n 40 $$log; exit 1; }; \
 		runs=$$(sed -n 's/^stat::number_of_executed_units: *//p' $$log); \
