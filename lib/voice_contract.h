@@ -30,7 +30,8 @@
  *               under "<member>_hash"
  *   x-verify    {"member": m, "lookup": f}: api.f gives data.hash; m is
  *               compared with it and reaches SQL as boolean "<m>_ok"; what
- *               else data holds is merged into the arguments
+ *               else data holds is merged into the arguments; a status from
+ *               400 refuses before anything is compared
  *   x-token     JSON Pointer into data where the signed access token goes;
  *               its claims are the reply's column "claims"
  */

@@ -193,14 +193,18 @@ ngx_voice_fail_reply(ngx_voice_ctx_t *ctx, ngx_uint_t status,
 {
     json_t              *json;
     const char          *code, *message;
+    json_int_t           wait;
     voice_json_error_t   err;
 
     json = voice_json_parse(voice_span((char *) data->data, data->len), &err);
     code = json_string_value(json_object_get(json, "code"));
     message = json_string_value(json_object_get(json, "message"));
 
+    wait = json_integer_value(json_object_get(json, "retry_after"));
+
     (void) ngx_voice_fail(ctx, NGX_VOICE_INTERNAL_ERROR, NULL);
     ctx->error.status = status;
+    ctx->error.retry_after = wait > 0 ? (ngx_uint_t) wait : 0;
     ngx_str_set(&ctx->error.service, "database");
 
     if (code == NULL

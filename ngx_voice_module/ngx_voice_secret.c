@@ -98,6 +98,8 @@ ngx_voice_verify(ngx_voice_ctx_t *ctx)
     /* without a hash it takes as long: nobody learns who has an account */
     hash = ctx->secret.len == 0 ? NULL : &ctx->secret;
 
+    ngx_voice_count(ctx->conf, NGX_VOICE_COUNT_passwords_compared, 1);
+
     ctx->task = ngx_voice_password_verify(ctx->conf->hasher, &password, hash,
                                           ngx_voice_verified, ctx);
 
@@ -157,7 +159,7 @@ ngx_voice_looked_up(void *data, ngx_voice_pg_e outcome, PGresult **result)
 }
 
 
-/* The hash for the comparison, the rest for the function. */
+/* The hash for the comparison, the rest for the function; or a refusal. */
 static ngx_int_t
 ngx_voice_lookup_take(ngx_voice_ctx_t *ctx, const PGresult *result)
 {
@@ -166,6 +168,14 @@ ngx_voice_lookup_take(ngx_voice_ctx_t *ctx, const PGresult *result)
     ngx_str_t            hash;
     voice_span_t         text;
     voice_json_error_t   err;
+
+    text = ngx_voice_column(result, NGX_VOICE_COLUMN_STATUS);
+    rc = ngx_atoi((u_char *) text.ptr, text.len);
+
+    if (rc >= NGX_HTTP_BAD_REQUEST && rc <= 599) {
+        hash = ngx_voice_column_str(result, NGX_VOICE_COLUMN_DATA);
+        return ngx_voice_fail_reply(ctx, rc, &hash);
+    }
 
     text = ngx_voice_column(result, NGX_VOICE_COLUMN_DATA);
     if (text.len == 0) {

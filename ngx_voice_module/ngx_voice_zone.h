@@ -43,7 +43,9 @@
     ROW(wakes_failed, "voice_wakes_failed_total",                            \
         "Wake entries left to the keeper: Redis did not take them.")         \
     ROW(stream_gaps, "voice_stream_gaps_total",                              \
-        "Streams that could not resume where the client had left.")
+        "Streams that could not resume where the client had left.")          \
+    ROW(passwords_compared, "voice_passwords_compared_total",                \
+        "Passwords compared with a hash, of a user or of nobody.")
 
 typedef enum {
 #define NGX_VOICE_ROW(id, name, help)  NGX_VOICE_COUNT_##id,

@@ -21,8 +21,8 @@ grant select on core.error, core.job_kind, core.counter, core.audit_log,
 grant insert, update on core.event_head to voice_work;
 grant select, update, delete on core.job, core.event to voice_work;
 grant select, insert, update, delete on core.worker to voice_work;
-grant select, delete on core.session, core.refresh_token, core.edge_change
-    to voice_work;
+grant select, delete on core.session, core.refresh_token, core.edge_change,
+    core.login_attempt to voice_work;
 
 -- The superuser's own.
 revoke execute on function work.bootstrap(text, text, text, text, boolean)

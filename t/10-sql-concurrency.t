@@ -112,8 +112,8 @@ my ($token) = sql(<<'END') =~ /(vgr_\S{43})/;
 with l as (select (api.login_lookup(api.enter(null, null, 'anonymous', null,
            null, 'r', null), '{"email": "1@x.example"}')).data)
 select (api.login(api.enter(null, null, 'anonymous', null, null, 'r', null),
-        jsonb_build_object('password_ok', true, 'user_id',
-                           l.data ->> 'user_id'))).data
+        jsonb_build_object('email', '1@x.example', 'password_ok', true,
+                           'user_id', l.data ->> 'user_id'))).data
        #>> '{tokens,refresh_token}'
   from l
 END

@@ -47,6 +47,7 @@ sub login {
         is($refused->{status}, 401, "$wrong->{email} is refused");
         is($refused->{json}{error}{code}, 'AUTH_INVALID_CREDENTIALS',
            'with the same code');
+        $voice->forgive;
     }
 
     is($voice->request('POST', '/auth/login',
@@ -138,6 +139,7 @@ sub password {
     is($voice->call('change_password', as => $person, body => {
         current_password => 'Wrong-Horse-99', new_password => $new })
         ->{status}, 401, 'the present password is demanded');
+    $voice->forgive;
     is($voice->call('change_password', as => $person, body => {
         current_password => $person->{password}, new_password => $new })
         ->{status}, 200, 'a strong password is taken');
@@ -147,6 +149,7 @@ sub password {
        'the new password logs in');
     is($voice->login($person->{email}, $person->{password})->{status}, 401,
        'the old one does not');
+    $voice->forgive;
 }
 
 
@@ -216,6 +219,7 @@ sub users {
              ->{status}, 204, 'an owner removes a user');
     is($voice->login('new@acme.example', 'Correct-Horse-9')->{status}, 401,
        'who then cannot log in');
+    $voice->forgive;
 }
 
 

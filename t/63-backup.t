@@ -51,6 +51,7 @@ sub people {
     my ($new) = $output =~ /^password: (\S+)$/m;
     is($voice->login('ann@acme.example', $password)->{status}, 401,
        '--reset ends the old password');
+    $voice->forgive;
     is($voice->call('me', as => $ann)->{status}, 401, 'and the sessions');
     my $again = $voice->login('ann@acme.example', $new);
     is($again->{status}, 200, 'the new one logs in');
@@ -204,6 +205,7 @@ sub same_answers {
     is($bob->{status}, 200, 'people log in as before');
     is($other->login('owner@elsewhere.example', 'Correct-Horse-9')->{status},
        401, 'those of the replaced database do not');
+    $other->forgive;
 
     # The secrets are apart: a token of the first stack is none here.
     is($other->call('me', as => $owner)->{status}, 401,

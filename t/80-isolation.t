@@ -147,6 +147,7 @@ sub references {
             password => $theirs->{password},
             tenant_id => $ours->{tenant_id} }))->{status}, 401,
        'nobody logs into a tenant that he does not belong to');
+    $voice->forgive;
 }
 
 

@@ -37,6 +37,7 @@ const char  worker_sql_due[] = "select queue, n from work.due($1)";
 const char  worker_sql_relay_take[] =
     "select tenant_id, seq, type, channels, body from work.relay_take($1)";
 const char  worker_sql_relay_done[] = "select work.relay_done($1, $2)";
+const char  worker_sql_locks[] = "select work.report_locks()";
 const char  worker_sql_purge[] = "select work.purge()";
 /* A bigint literal a key: locks of the session, held by one process. */
 const char  worker_sql_lock[] = "select pg_try_advisory_lock($1::bigint)";

@@ -38,6 +38,7 @@ extern const char  worker_sql_rescue[];
 extern const char  worker_sql_due[];
 extern const char  worker_sql_relay_take[];
 extern const char  worker_sql_relay_done[];
+extern const char  worker_sql_locks[];
 extern const char  worker_sql_purge[];
 extern const char  worker_sql_lock[];
 extern const char  worker_sql_listen[];

@@ -39,6 +39,7 @@ static void keeper_round(keeper_t *k);
 static int keeper_leads(keeper_t *k);
 static void keeper_rescue(keeper_t *k);
 static void keeper_due(keeper_t *k);
+static void keeper_locks(keeper_t *k);
 static void keeper_purge(keeper_t *k);
 static void keeper_streams(keeper_t *k);
 static void stream_tidy(keeper_t *k, const char *stream);
@@ -93,6 +94,7 @@ keeper_round(keeper_t *k)
 
     keeper_rescue(k);
     keeper_due(k);
+    keeper_locks(k);
 
     now = worker_now_ms();
 
@@ -189,6 +191,26 @@ keeper_due(keeper_t *k)
     }
 
     PQclear(rows);
+}
+
+
+/* Accounts that wrong passwords have locked. */
+static void
+keeper_locks(keeper_t *k)
+{
+    PGresult  *row;
+
+    row = keeper_query(k, worker_sql_locks, NULL);
+    if (row == NULL) {
+        return;
+    }
+
+    if (strcmp(PQgetvalue(row, 0, 0), "0") != 0) {
+        worker_log(WORKER_LOG_WARN, "accounts were locked: %s",
+                   PQgetvalue(row, 0, 0));
+    }
+
+    PQclear(row);
 }
 
 

@@ -8,9 +8,15 @@ set local role voice_lookup;
 -- the edge compares with a dummy.
 create or replace function api.login_lookup(ctx api.ctx, args jsonb)
 returns api.reply
-language plpgsql stable security definer set search_path = core, pg_temp
+language plpgsql volatile security definer set search_path = core, pg_temp
 as $$
+declare
+    v_refusal  api.reply := core.login_begin(args ->> 'email', ctx.address);
 begin
+    if v_refusal.status is not null then
+        return v_refusal;
+    end if;
+
     return core.reply((
         select json_build_object('hash', u.password_hash, 'user_id', u.id)
           from (select 1) one
@@ -192,29 +198,6 @@ begin
 end
 $$;
 
--- One more wrong password; the tenth locks the account for a while.
-create or replace function core.count_failure(p_user uuid) returns void
-language plpgsql volatile set search_path = core, pg_temp
-as $$
-declare
-    v_failed  int;
-begin
-    update core.app_user u set failed_logins = u.failed_logins + 1
-     where u.id = p_user
-    returning u.failed_logins into v_failed;
-
-    perform core.count('logins', 'failed');
-
-    if v_failed >= 10 then
-        update core.app_user u
-           set failed_logins = 0,
-               locked_until = now() + interval '15 minutes'
-         where u.id = p_user;
-        perform core.audit('user.locked', 'user', p_user);
-    end if;
-end
-$$;
-
 create or replace function api.login(ctx api.ctx, args jsonb)
 returns api.reply
 language plpgsql volatile security definer set search_path = core, pg_temp
@@ -223,35 +206,26 @@ declare
     v_user    uuid := (args ->> 'user_id')::uuid;
     v_tenant  uuid := core.login_tenant(v_user,
                                         (args ->> 'tenant_id')::uuid);
-    v_locked  timestamptz;
     s         core.session;
 begin
-    -- every refusal writes and commits: its time tells nothing
-    if v_tenant is null then
-        perform core.count('logins', 'failed');
+    -- whatever is wrong, the same work: its time tells nothing
+    if v_tenant is null
+       or not coalesce((args ->> 'password_ok')::boolean, false)
+    then
+        perform core.login_failed(args ->> 'email', ctx.address, v_user);
         return core.reply_error('AUTH_INVALID_CREDENTIALS');
     end if;
 
+    perform core.login_passed(args ->> 'email', ctx.address);
     perform core.use_tenant(v_tenant, v_user, 'user', null, ctx.request_id,
                             host(ctx.address));
 
-    select u.locked_until into v_locked
-      from core.app_user u where u.id = v_user for update;
-
-    if v_locked > now() then
-        perform core.count('logins', 'failed');
-        return core.reply_error('AUTH_INVALID_CREDENTIALS');
+    if not exists (select from core.tenant t
+                    where t.id = v_tenant and t.status = 'active')
+    then
+        return core.reply_error('TENANT_SUSPENDED');
     end if;
 
-    if not coalesce((args ->> 'password_ok')::boolean, false) then
-        perform core.count_failure(v_user);
-        return core.reply_error('AUTH_INVALID_CREDENTIALS');
-    end if;
-
-    perform core.require_tenant(v_tenant);
-
-    update core.app_user u set failed_logins = 0, locked_until = null
-     where u.id = v_user;
     update core.membership m set last_login_at = now()
      where m.tenant_id = v_tenant and m.user_id = v_user;
 
@@ -395,16 +369,23 @@ begin
 end
 $$;
 
--- x-verify of change_password.
+-- x-verify of change_password: counted like a login.
 create or replace function api.password_lookup(ctx api.ctx, args jsonb)
 returns api.reply
-language plpgsql stable security definer set search_path = core, pg_temp
+language plpgsql volatile security definer set search_path = core, pg_temp
 as $$
+declare
+    u          core.app_user;
+    v_refusal  api.reply;
 begin
-    return core.reply(json_build_object('hash',
-        (select u.password_hash from core.app_user u
-          where u.id = core.actor()
-            and (u.locked_until is null or u.locked_until <= now()))));
+    select * into u from core.app_user p where p.id = core.actor();
+    v_refusal := core.login_begin(u.email, ctx.address);
+
+    if v_refusal.status is not null then
+        return v_refusal;
+    end if;
+
+    return core.reply(json_build_object('hash', u.password_hash));
 end
 $$;
 
@@ -413,18 +394,21 @@ returns api.reply
 language plpgsql volatile security definer set search_path = core, pg_temp
 as $$
 declare
+    v_email   text := (select u.email from core.app_user u
+                        where u.id = ctx.actor_id);
     v_tenant  uuid;
 begin
     if not coalesce((args ->> 'current_password_ok')::boolean, false) then
-        perform core.count_failure(ctx.actor_id);
+        perform core.login_failed(v_email, ctx.address, ctx.actor_id);
         return core.reply_error('AUTH_INVALID_CREDENTIALS',
                                 'The current password is wrong.');
     end if;
 
+    perform core.login_passed(v_email, ctx.address);
+
     update core.app_user u
        set password_hash = args ->> 'new_password_hash',
-           password_changed_at = now(), updated_at = now(),
-           failed_logins = 0
+           password_changed_at = now(), updated_at = now()
      where u.id = ctx.actor_id;
 
     -- in every tenant: whoever knew the old password is out

@@ -42,8 +42,9 @@ begin
         v_made := true;
         update core.app_user u
            set password_hash = p_hash, password_changed_at = now(),
-               failed_logins = 0, locked_until = null, updated_at = now()
+               updated_at = now()
          where u.id = v_user;
+        perform core.login_unlock(p_email);
         -- in every tenant: whoever knew the old password is out
         update core.session s set ended_at = now(), end_reason = 'password'
          where s.user_id = v_user and s.ended_at is null;

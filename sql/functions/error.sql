@@ -54,14 +54,16 @@ as $$
 $$;
 
 -- The reply that is an error and yet commits: for refusals that must leave a
--- trace (a counted failure, a revoked family).
+-- trace (a counted failure, a revoked family).  p_wait: seconds for
+-- Retry-After.
 create or replace function core.reply_error(
-    p_code text, p_detail text default null)
+    p_code text, p_detail text default null, p_wait int default null)
 returns api.reply
 language sql stable security definer set search_path = core, pg_temp
 as $$
-    select e.status, json_build_object('code', e.code, 'message',
-               coalesce(p_detail, e.message)),
+    select e.status, json_strip_nulls(json_build_object('code', e.code,
+               'message', coalesce(p_detail, e.message),
+               'retry_after', p_wait)),
            null::text, null::json, null::json, null::text[], null::json
       from core.error e where e.code = p_code
 $$;

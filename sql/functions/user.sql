@@ -282,6 +282,34 @@ begin
 end
 $$;
 
+-- Lets a person log in again who is locked out by wrong passwords, whoever
+-- typed them.
+create or replace function api.unlock_user(ctx api.ctx, args jsonb)
+returns api.reply
+language plpgsql volatile security definer set search_path = core, pg_temp
+as $$
+declare
+    v_user    uuid := (args ->> 'id')::uuid;
+    v_role    text;
+    v_waited  boolean;
+begin
+    -- not locked: a login takes its attempt first, then the membership
+    select m.role into v_role from core.membership m
+     where m.tenant_id = core.tenant() and m.user_id = v_user;
+
+    if not found then
+        perform core.fail('RESOURCE_NOT_FOUND');
+    end if;
+
+    perform core.require_rank(ctx.role, v_role);
+    v_waited := core.login_unlock((select u.email from core.app_user u
+                                    where u.id = v_user));
+    perform core.audit('user.unlocked', 'user', v_user);
+
+    return core.reply(json_build_object('unlocked', v_waited));
+end
+$$;
+
 -- Takes the person out of the tenant; what he made stays his.
 create or replace function api.delete_user(ctx api.ctx, args jsonb)
 returns api.reply

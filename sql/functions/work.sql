@@ -381,6 +381,15 @@ begin
     get diagnostics v_some = row_count;
     v_total := v_total + v_some;
 
+    -- a count is over by then, whatever it was: core.login_row()
+    delete from core.login_attempt a
+     where (a.scope, a.key) in (
+               select p.scope, p.key from core.login_attempt p
+                where p.updated_at < now() - interval '15 minutes'
+                limit 50000);
+    get diagnostics v_some = row_count;
+    v_total := v_total + v_some;
+
     delete from core.worker w where w.beat_at < now() - interval '1 day';
     get diagnostics v_some = row_count;
 

@@ -256,8 +256,17 @@ sub person {
     $self->sql('select work.bootstrap(:\'email\', :\'hash\', :\'tenant\','
                . ' :\'role\')', email => $email, hash => $hash,
                tenant => $tenant, role => $role);
+    $self->forgive;
 
     return $self->login($email, $password);
+}
+
+
+# Wrong passwords of the past count no more, for nobody.
+sub forgive {
+    my ($self) = @_;
+
+    $self->sql('delete from core.login_attempt');
 }
 
 

@@ -27,11 +27,16 @@ declare
                                          'password_ok', true);
     v_nobody api.ctx := api.enter(null, null, 'anonymous', null, null, 'r',
                                   null);
+    r        api.reply;
     c        json;
 begin
     v_args := v_args || (select l.data::jsonb - 'hash'
         from api.login_lookup(v_nobody, v_args) l);
-    c := (api.login(v_nobody, v_args)).claims;
+    r := api.login(v_nobody, v_args);
+    if r.status <> 200 then
+        raise exception '%', r.data ->> 'code';
+    end if;
+    c := r.claims;
     return api.enter((c ->> 'tenant_id')::uuid, (c ->> 'sub')::uuid, 'user',
                      c ->> 'role', (c ->> 'sid')::uuid, 'r', '::1');
 end $$;
@@ -100,7 +105,7 @@ select is((select data ->> 'status' from api.update_tenant(
            pg_temp.as('root@platform.example'), jsonb_build_object('id',
                pg_temp.get('new'), 'status', 'suspended'))), 'suspended',
           'the platform suspends');
-select throws_ok($$ select pg_temp.as('owner@new.example') $$, 'V2403',
+select throws_ok($$ select pg_temp.as('owner@new.example') $$, 'P0001',
                  'TENANT_SUSPENDED', 'then nobody logs in');
 select is((select status from api.delete_tenant(
            pg_temp.as('root@platform.example'),
@@ -182,6 +187,7 @@ select is((select pagination ->> 'total_items' from api.list_sessions(
           'his sessions end with it');
 select is((select claims::text from api.login(api.enter(null, null, 'anonymous',
            null, null, 'r', null), jsonb_build_object('password_ok', true,
+           'email', 'op@acme.example',
            'user_id', pg_temp.get('op')))), null, 'and he is let in no more');
 
 -- memberships
@@ -212,6 +218,7 @@ select is((pg_temp.as('owner@other.example')).role, 'owner',
           'he still lands at home, where he is what he was');
 select is((api.login(api.enter(null, null, 'anonymous', null, null, 'r',
               null), jsonb_build_object('password_ok', true,
+              'email', 'owner@other.example',
               'user_id', pg_temp.get('guest', 'user_id'), 'tenant_id',
               (pg_temp.as('owner@acme.example')).tenant_id))
           ).claims ->> 'role', 'qa_lead', 'or in the tenant that he names');
