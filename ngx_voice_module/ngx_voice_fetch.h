@@ -20,17 +20,17 @@
 
 typedef struct ngx_voice_fetcher_s  ngx_voice_fetcher_t;   /* of a process */
 typedef struct ngx_voice_fetch_s    ngx_voice_fetch_t;     /* one exchange */
-/* Certificates (X509_STORE), read once, at configuration time. */
-typedef struct ngx_voice_trust_s    ngx_voice_trust_t;
+/* Certificates: OpenSSL's X509_STORE. */
+typedef struct x509_store_st        ngx_voice_trust_t;
 
 
 typedef struct {
-    ngx_str_t                 url;         /* http or https, NUL after */
-    const char               *accept;      /* NULL: any type */
-    size_t                    max;         /* bytes of the body */
-    ngx_msec_t                connect_timeout;
-    ngx_msec_t                timeout;     /* of the whole exchange */
-    const ngx_voice_trust_t  *trust;       /* for https; never NULL there */
+    ngx_str_t           url;               /* http or https, NUL after */
+    const char         *accept;            /* NULL: any type */
+    size_t              max;               /* bytes of the body */
+    ngx_msec_t          connect_timeout;
+    ngx_msec_t          timeout;           /* of the whole exchange */
+    ngx_voice_trust_t  *trust;             /* NULL: http only */
 } ngx_voice_fetch_conf_t;
 
 
@@ -52,6 +52,7 @@ typedef void (*ngx_voice_fetch_done_pt)(void *data,
     const ngx_voice_fetch_reply_t *reply);
 
 
+/* ngx_voice_fetch_conf.c */
 /* "http://" or "https://" with a host, without user, password, fragment. */
 ngx_uint_t ngx_voice_fetch_url_valid(const ngx_str_t *url);
 /* Is it http, and to another machine?  Nobody vouches for such an answer. */
@@ -64,6 +65,7 @@ ngx_uint_t ngx_voice_fetch_url_open(const ngx_str_t *url);
 ngx_voice_trust_t *ngx_voice_trust_read(ngx_conf_t *cf,
     const ngx_str_t *file);
 
+/* ngx_voice_fetch.c */
 /* NULL: out of memory, or libcurl cannot start. */
 ngx_voice_fetcher_t *ngx_voice_fetcher_create(ngx_pool_t *pool,
     ngx_log_t *log);
