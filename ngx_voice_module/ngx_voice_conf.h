@@ -17,6 +17,7 @@
 #include "voice_jwt.h"
 #include "voice_trace.h"
 #include "ngx_voice_database.h"
+#include "ngx_voice_jwks.h"
 #include "ngx_voice_redis.h"
 #include "ngx_voice_password.h"
 #include "ngx_voice_policy.h"
@@ -86,6 +87,7 @@ typedef struct {
     ngx_voice_pg_statement_t  authenticate_key;
     voice_jwt_keys_t         *keys;
     ngx_str_t                 signing_kid;
+    ngx_array_t              *issuers;     /* ngx_voice_issuer_t, or NULL */
     ngx_array_t              *databases;   /* ngx_voice_database_t; NULL:
                                               none */
     ngx_voice_redis_conf_t    redis_conf;
@@ -99,6 +101,7 @@ typedef struct {
     ngx_voice_pg_pool_t      *pg;          /* of the main database */
     ngx_voice_redis_t        *redis;
     ngx_voice_password_t     *hasher;
+    ngx_voice_jwks_t         *jwks;
     ngx_voice_process_t      *process;     /* its row in the zone */
     ngx_uint_t               *seen;        /* what the zone's counters have */
     ngx_uint_t                stopped;     /* the process exits */

@@ -149,6 +149,16 @@ ngx_voice_conf_field(ngx_conf_t *cf, const ngx_voice_field_t *field,
         return NGX_OK;
     }
 
+    if (field->type == NGX_VOICE_FIELD_LIST) {
+        text = ngx_array_push(at);
+        if (text == NULL) {
+            return NGX_ERROR;
+        }
+
+        *text = *value;
+        return NGX_OK;
+    }
+
     if (field->type == NGX_VOICE_FIELD_SECRET) {
         return ngx_voice_conf_secret(cf, value, at);
     }

@@ -14,6 +14,8 @@
 
 typedef enum {
     NGX_VOICE_FIELD_TEXT = 0,
+    NGX_VOICE_FIELD_LIST,                  /* ngx_array_t of ngx_str_t, that
+                                              was initialized; may repeat */
     NGX_VOICE_FIELD_SECRET,                /* content of the named file */
     NGX_VOICE_FIELD_NUMBER,
     NGX_VOICE_FIELD_MSEC,

@@ -16,18 +16,16 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 
+#include "voice_code.h"
 #include "voice_contract.h"
 #include "voice_jwt.h"
 #include "ngx_voice_fetch.h"
 
 
 #define NGX_VOICE_ISSUERS_MAX   32
-#define NGX_VOICE_JWKS_MAX      65536      /* bytes of a document */
-#define NGX_VOICE_JWKS_KEYS     64         /* of an issuer, old ones too */
 #define NGX_VOICE_JWKS_WAITING  256        /* requests of a process that wait
                                               for the keys of one issuer */
-#define NGX_VOICE_JWKS_TEXT     64         /* bytes of a name or reason in
-                                              shared memory, NUL included */
+#define NGX_VOICE_JWKS_ERROR    96         /* bytes of a reason, with NUL */
 
 
 typedef struct ngx_voice_issuer_s     ngx_voice_issuer_t;
@@ -48,11 +46,11 @@ typedef struct {
 struct ngx_voice_issuer_s {
     ngx_str_t                 name;        /* demanded "iss" */
     ngx_str_t                 audience;    /* demanded in "aud" */
-    ngx_str_t                 typ;         /* demanded "typ"; empty: any */
+    const char *const        *types;       /* for voice_jwt_rules_t.types */
     ngx_str_t                 tenant;      /* UUID; empty: tenant_claim */
     ngx_str_t                 tenant_claim;    /* RFC 6901, "/org/id" */
     ngx_str_t                 role_claim;      /* a string or an array */
-    ngx_array_t              *roles;       /* ngx_voice_issuer_role_t, the
+    ngx_array_t               roles;       /* ngx_voice_issuer_role_t, the
                                               first that fits wins */
     time_t                    leeway;      /* seconds */
 
@@ -60,22 +58,27 @@ struct ngx_voice_issuer_s {
     ngx_str_t                 url;
     ngx_str_t                 file;        /* a key set */
     ngx_str_t                 key_file;    /* one public key, PEM */
-    voice_jwt_alg_e           alg;         /* of keys that name none */
-    ngx_uint_t                alg_set;
+    ngx_str_t                 kid;         /* of that key, or empty */
+    voice_jwt_alg_e           alg;         /* of RSA keys that name none */
     ngx_msec_t                refresh;
     ngx_msec_t                min_interval;
     ngx_msec_t                overlap;
     ngx_msec_t                timeout;     /* of a fetch, and of waiting */
-    ngx_voice_trust_t        *trust;       /* CA certificates; NULL: file */
+    ngx_str_t                 ca;          /* file; empty: the system's */
+    ngx_voice_trust_t        *trust;       /* NULL: no https */
     ngx_str_t                 text;        /* of file, as it was read */
+    time_t                    mtime;
+    off_t                     size;
+    ngx_shm_zone_t           *zone;
+    u_char                    source[VOICE_SHA256_LEN];    /* digest of name
+                                              and URL or file */
 
     /* of this process */
-    ngx_uint_t                index;       /* in the array of issuers */
     ngx_voice_jwks_row_t     *row;         /* in shared memory */
     ngx_voice_jwks_set_t     *set;         /* NULL: no keys yet */
     ngx_voice_jwks_t         *jwks;
     ngx_voice_fetch_t        *fetch;       /* under way, or NULL */
-    ngx_event_t               wait;        /* timer, while requests wait */
+    ngx_event_t               poll;        /* timer, while requests wait */
     ngx_queue_t               waiting;     /* ngx_voice_jwks_wait_t */
     ngx_uint_t                nwaiting;
 };
@@ -97,14 +100,14 @@ typedef struct {
     ngx_int_t    next;                     /* seconds to the next one */
     ngx_uint_t   fetching;                 /* one is under way */
     ngx_uint_t   waiting;                  /* requests of this process */
-    u_char       error[NGX_VOICE_JWKS_TEXT];   /* last one; "": none since
+    u_char       error[NGX_VOICE_JWKS_ERROR];  /* last one; "": none since
                                               the last good fetch */
 } ngx_voice_jwks_figures_t;
 
 
 /* ... and of a key. */
 typedef struct {
-    u_char       kid[NGX_VOICE_JWKS_TEXT + 1];
+    u_char       kid[VOICE_JWK_KID_MAX + 1];
     u_char       alg[8];
     uint64_t     id;
     ngx_int_t    age;                      /* seconds since first seen */
@@ -121,8 +124,10 @@ char *ngx_voice_conf_jwt_issuer(ngx_conf_t *cf, ngx_command_t *cmd,
 /*
  * Adds the shared zone and attaches the issuers to it; issuers is an array
  * of ngx_voice_issuer_t, NULL: none are declared, which is fine everywhere.
+ * own is our own "iss", which no foreign one may have.
  */
-ngx_int_t ngx_voice_jwks_configure(ngx_conf_t *cf, ngx_array_t *issuers);
+ngx_int_t ngx_voice_jwks_configure(ngx_conf_t *cf, ngx_array_t *issuers,
+    const ngx_str_t *own);
 
 /* The clients of this process: fetches begin.  NULL: out of memory. */
 ngx_voice_jwks_t *ngx_voice_jwks_create(ngx_array_t *issuers,
@@ -131,19 +136,20 @@ ngx_voice_jwks_t *ngx_voice_jwks_create(ngx_array_t *issuers,
 void ngx_voice_jwks_destroy(ngx_voice_jwks_t *jwks);
 
 /* The issuer that an unverified "iss" names; NULL: none of ours. */
-ngx_voice_issuer_t *ngx_voice_issuer_find(const ngx_array_t *issuers,
+ngx_voice_issuer_t *ngx_voice_issuer_find(ngx_array_t *issuers,
     voice_span_t iss);
 
 /*
- * The present keys of an issuer, good until control returns to the event
- * loop; NULL: there are none yet, see ngx_voice_jwks_wait().
+ * The present keys of an issuer, good until this is called again or control
+ * returns to the event loop; NULL: there are none yet, wait for them.
  */
 const voice_jwt_keys_t *ngx_voice_issuer_keys(ngx_voice_issuer_t *issuer);
 
 /*
- * The stable id of the key that verifies a token of this kid (empty: the only
- * key of the set); 0: there is none.  The id depends on issuer, kid,
- * algorithm and key, so a changed key has another one.
+ * The stable id of the key that verifies a token of this kid, in the keys
+ * that were got last; 0: there is none.  It depends on issuer, kid, algorithm
+ * and key, so a changed key has another one.  Without a kid: of the whole
+ * set, which any change of it ends.
  */
 uint64_t ngx_voice_issuer_key_id(ngx_voice_issuer_t *issuer,
     voice_span_t kid);

@@ -133,17 +133,46 @@ static ngx_command_t  ngx_voice_commands[] = {
       NULL },
 
     /*
-     * Syntax:  voice_jwt_issuer name;
-     * Default: voice_jwt_issuer voicegate;
+     * Syntax:  voice_token_issuer name;
+     * Default: voice_token_issuer voicegate;
      * Context: http
      *
      * "iss" of the tokens that we sign, demanded of those that we take.
      */
-    { ngx_string("voice_jwt_issuer"),
+    { ngx_string("voice_token_issuer"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_str_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_voice_main_conf_t, issuer),
+      NULL },
+
+    /*
+     * Syntax:  voice_jwt_issuer name=iss audience=aud
+     *          jwks=url|jwks_file=file|key_file=file [kid=name]
+     *          tenant=uuid|tenant_claim=pointer
+     *          [role_claim=pointer] role=theirs:ours ...
+     *          [alg=RS256] [typ=JWT,none] [leeway=5s]
+     *          [refresh=10m] [min_interval=10s] [overlap=1h]
+     *          [timeout=5s] [ca=file];
+     * Default: -
+     * Context: http
+     *
+     * A foreign issuer whose tokens are taken, once a name.  A token's "iss"
+     * chooses the issuer, whose keys alone may verify it; its "aud" must hold
+     * audience.  docs/issuers.md explains all of it, with examples.
+     *
+     * The keys are those of a URL or a file (a JWK Set), or one public key in
+     * PEM, then with alg.  A set is fetched at the start, every refresh, and
+     * for a key that is unknown, but not sooner than min_interval after the
+     * last time, by one nginx process for all.  The last good set stays
+     * whatever its server does; keys that vanish from it are good for
+     * overlap.
+     */
+    { ngx_string("voice_jwt_issuer"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_2MORE,
+      ngx_voice_conf_jwt_issuer,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
       NULL },
 
     /*
@@ -367,6 +396,10 @@ ngx_voice_init_main_conf(ngx_conf_t *cf, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    if (ngx_voice_jwks_configure(cf, mcf->issuers, &mcf->issuer) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     return ngx_voice_api_init(cf, mcf) == NGX_OK ? NGX_CONF_OK
                                                  : NGX_CONF_ERROR;
 }
@@ -544,7 +577,9 @@ ngx_voice_init_process(ngx_cycle_t *cycle)
     mcf->hasher = ngx_voice_password_create(&mcf->password_conf, cycle->pool,
                                             cycle->log);
 
-    if (mcf->redis == NULL || mcf->hasher == NULL) {
+    mcf->jwks = ngx_voice_jwks_create(mcf->issuers, cycle);
+
+    if (mcf->redis == NULL || mcf->hasher == NULL || mcf->jwks == NULL) {
         return NGX_ERROR;
     }
 
@@ -569,4 +604,5 @@ ngx_voice_exit_process(ngx_cycle_t *cycle)
 
     ngx_voice_databases_destroy(mcf->databases);
     ngx_voice_redis_destroy(mcf->redis);
+    ngx_voice_jwks_destroy(mcf->jwks);
 }
