@@ -1,0 +1,129 @@
+package Bench::Gate;
+
+# Our own stack under a benchmark: limits that nothing reaches, servers of the
+# benchmark's own beside the API, one tenant with an owner who is logged in.
+
+use strict;
+use warnings;
+
+use Digest::SHA ();
+use JSON::PP;
+
+use Bench::Server;
+use lib "$Bench::Server::ROOT/t/lib";
+use Voice;
+
+use constant RATE => 1_000_000;      # requests a second of each limit class
+
+my $json = JSON::PP->new->utf8->canonical;
+
+
+# Options: workers (0: no pool).
+sub start {
+    my ($class, %opt) = @_;
+
+    my $self = bless { voice => Voice->start(workers => $opt{workers} // 0),
+                       processes => 1 }, $class;
+
+    $self->{data} = $self->{voice}{stack}{data};
+    $self->lift_limits;
+    $self->configure;
+    $self->{owner} = $self->{voice}->tenant('bench');
+
+    return $self;
+}
+
+
+sub lift_limits {
+    my ($self) = @_;
+
+    my $file = "$self->{data}/app/openapi/openapi.json";
+    my $part = $json->decode(Voice::slurp($file));
+
+    for my $class (values %{$part->{'x-limits'}}) {
+        $class->{rate} = $class->{burst} = RATE;
+    }
+
+    Voice::spew($file, $json->encode($part));
+}
+
+
+# Starts nginx anew: processes => 2, http => directives, servers => server
+# blocks.
+sub configure {
+    my ($self, %opt) = @_;
+
+    my $processes = $opt{processes} // 1;
+    my $http = ($opt{http} // '') . ($opt{servers} // '');
+
+    $self->edit('main.conf',
+                sub { s/^worker_processes .*;/worker_processes $processes;/m });
+    $self->edit('edge.conf',
+                sub { s/keepalive_requests \d+/keepalive_requests 1000000000/ });
+    $self->edit('nginx.conf', sub { s/^\}\s*\z/\n$http}\n/m });
+
+    my $voice = $self->{voice};
+    $voice->stack('stop', 'nginx');
+    my $output = $voice->stack('start', 'nginx');
+    die "bench: $output" if $?;
+}
+
+
+# Changes a file, $_, from how the stack had written it.
+sub edit {
+    my ($self, $name, $change) = @_;
+
+    my $file = "$self->{data}/etc/$name";
+    local $_ = $self->{sample}{$name} //= Voice::slurp($file);
+
+    $change->() or die "bench: $name has not what we change\n";
+    Voice::spew($file, $_);
+}
+
+
+# Processes of nginx that serve, and what a run of them has used.
+sub cpu {
+    my ($self) = @_;
+
+    return Bench::Server::cpu($self->{voice}->children('nginx'));
+}
+
+
+sub postgres_cpu {
+    my ($self) = @_;
+
+    return Bench::Server::cpu_of_family($self->{voice}->pid('postgres'));
+}
+
+
+# Pins nginx to a processor, or with -1 to none.
+sub pin {
+    my ($self, $processor) = @_;
+
+    for my $pid ($self->{voice}->children('nginx')) {
+        my $list = $processor < 0 ? '0-1023' : $processor;
+        system("taskset -acp $list $pid >/dev/null") == 0
+            or die "bench: taskset failed\n";
+    }
+}
+
+
+sub secret {
+    my ($self, $name) = @_;
+
+    return Voice::slurp("$self->{voice}{stack}{secrets}/$name");
+}
+
+
+sub url { return $_[0]{voice}{base_url} }
+
+
+# Ends it; the checks of a test's end are not ours.
+sub stop {
+    my ($self) = @_;
+
+    $self->{voice}->stack('clean');
+}
+
+
+1;
