@@ -23,20 +23,7 @@ my $id = Voice::Resources::make($voice, $ours, 'acme');
 my $rival = Voice::Resources::make($voice, $theirs, 'rival');
 
 # Bodies that are right in every other way.
-my %body = (
-    update_api_key           => { name => 'x' },
-    update_membership        => { role => 'viewer' },
-    update_tenant            => { business_name => 'x' },
-    update_user              => { display_name => 'x' },
-    update_test_suite        => { name => 'x' },
-    update_test_case         => { name => 'x' },
-    update_expected_outcome  => { name => 'x' },
-    put_test_case_language   => { input_text => 'x' },
-    link_test_case_outcome   => { expected_outcome_id =>
-                                      $rival->{'expected-outcomes'} },
-    review_validation_result => { decision => 'fail' },
-    duplicate_test_case      => { name => 'x' },
-);
+my $body = Voice::Resources::bodies($rival);
 
 my @operations = sort { $a->{operationId} cmp $b->{operationId} }
     values %{$voice->{operations}};
@@ -222,7 +209,7 @@ sub send_to {
 
     if ($operation->{requestBody}) {
         $headers{'Content-Type'} = 'application/json';
-        $content = $json->encode($body{$name}
+        $content = $json->encode($body->{$name}
                                  // die "no body for $name");
     }
     %headers = (%headers, websocket_headers($path))
@@ -244,7 +231,7 @@ sub functions {
         my $name = $operation->{operationId};
         next if $name =~ /_tenant$/;
 
-        my %args = (%{$body{$name} || {}}, captures($operation));
+        my %args = (%{$body->{$name} || {}}, captures($operation));
         $calls .= "select '$name', pg_temp.try('$name', "
             . literal($json->encode(\%args)) . ");\n";
     }

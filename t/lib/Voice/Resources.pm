@@ -47,6 +47,28 @@ sub path {
 }
 
 
+# Bodies of the operations that change one thing, right in every way; the
+# ids in them are of that tenant.
+sub bodies {
+    my ($id) = @_;
+
+    return {
+        update_api_key           => { name => 'x' },
+        update_membership        => { role => 'viewer' },
+        update_tenant            => { business_name => 'x' },
+        update_user              => { display_name => 'x' },
+        update_test_suite        => { name => 'x' },
+        update_test_case         => { name => 'x' },
+        update_expected_outcome  => { name => 'x' },
+        put_test_case_language   => { input_text => 'x' },
+        link_test_case_outcome   => { expected_outcome_id =>
+                                          $id->{'expected-outcomes'} },
+        review_validation_result => { decision => 'fail' },
+        duplicate_test_case      => { name => 'x' },
+    };
+}
+
+
 sub people {
     my ($voice, $owner, $name, $id) = @_;
 
