@@ -83,6 +83,8 @@ typedef struct {
     ngx_array_t              *scopes;      /* const char *, by number */
     ngx_voice_operation_t    *operations;  /* by voice_operation_t.index */
     ngx_uint_t                noperations;
+    ngx_str_t                 contract_version;
+    char                      contract_digest[VOICE_SHA256_LEN * 2 + 1];
     ngx_voice_error_row_t     errors[NGX_VOICE_ERROR_COUNT];
     ngx_voice_pg_statement_t  authenticate_key;
     voice_jwt_keys_t         *keys;
@@ -96,6 +98,8 @@ typedef struct {
     ngx_voice_shared_t       *shared;      /* in the zone */
     ngx_voice_endpoint_t     *unrouted[NGX_VOICE_UNROUTED_MAX];
     ngx_slab_pool_t          *slab;
+    ngx_uint_t                loads;       /* of a configuration, so far */
+    time_t                    loaded;      /* when this one was */
 
     /* of this process */
     ngx_voice_pg_pool_t      *pg;          /* of the main database */
@@ -120,6 +124,7 @@ typedef struct {
     ngx_flag_t   api;                      /* voice_api */
     ngx_uint_t   stream;                   /* ngx_voice_stream_e */
     ngx_flag_t   error;                    /* voice_error */
+    ngx_flag_t   status;                   /* voice_status */
     ngx_str_t    docs;                     /* the page, not the path */
 } ngx_voice_loc_conf_t;
 

@@ -66,6 +66,8 @@ ngx_voice_figures_update(ngx_voice_main_conf_t *mcf)
     };
 
     const ngx_uint_t  gauges[NGX_VOICE_GAUGE_COUNT] = {
+        [NGX_VOICE_GAUGE_connections] =
+            ngx_cycle->connection_n - ngx_cycle->free_connection_n,
         [NGX_VOICE_GAUGE_pg_connections] = pg.connections,
         [NGX_VOICE_GAUGE_pg_in_flight] = pg.in_flight,
         [NGX_VOICE_GAUGE_pg_waiting] = pg.waiting,

@@ -7,6 +7,7 @@
 
 #include "ngx_voice.h"
 #include "ngx_voice_nchan.h"
+#include "ngx_voice_page.h"
 #include "ngx_voice_send.h"
 
 
@@ -300,6 +301,23 @@ static ngx_command_t  ngx_voice_commands[] = {
       NULL },
 
     /*
+     * Syntax:  voice_status on|off;
+     * Default: voice_status off;
+     * Context: location
+     *
+     * Answers with what operators ask of a node: version, contract,
+     * configuration, processes, pools, issuers and their keys, counters.
+     * JSON, or a page for "Accept: text/html".  It holds no secrets but is
+     * nobody else's business: put allow and deny around it.
+     */
+    { ngx_string("voice_status"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_voice_conf_status,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_voice_loc_conf_t, status),
+      NULL },
+
+    /*
      * Syntax:  voice_docs file;
      * Default: -
      * Context: http, server, location
@@ -400,8 +418,13 @@ ngx_voice_init_main_conf(ngx_conf_t *cf, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    return ngx_voice_api_init(cf, mcf) == NGX_OK ? NGX_CONF_OK
-                                                 : NGX_CONF_ERROR;
+    if (ngx_voice_api_init(cf, mcf) != NGX_OK
+        || ngx_voice_overview_configure(cf, mcf) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
 }
 
 
@@ -418,6 +441,7 @@ ngx_voice_create_loc_conf(ngx_conf_t *cf)
     lcf->api = NGX_CONF_UNSET;
     lcf->stream = NGX_CONF_UNSET_UINT;
     lcf->error = NGX_CONF_UNSET;
+    lcf->status = NGX_CONF_UNSET;
 
     return lcf;
 }
@@ -434,6 +458,7 @@ ngx_voice_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_init_value(conf->api, 0);
     ngx_conf_init_uint_value(conf->stream, NGX_VOICE_STREAM_OFF);
     ngx_conf_init_value(conf->error, 0);
+    ngx_conf_init_value(conf->status, 0);
     ngx_conf_merge_str_value(conf->docs, prev->docs, "");
 
     if (conf->api && conf->stream) {
@@ -445,10 +470,11 @@ ngx_voice_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_voice_module);
 
-    if ((conf->api || conf->stream) && mcf->contract == NULL) {
+    if ((conf->api || conf->stream || conf->status) && mcf->contract == NULL)
+    {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"voice_api\" and \"voice_stream\" need "
-                           "\"voice_contract\"");
+                           "\"voice_api\", \"voice_stream\" and "
+                           "\"voice_status\" need \"voice_contract\"");
         return NGX_CONF_ERROR;
     }
 

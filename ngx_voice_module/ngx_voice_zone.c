@@ -245,7 +245,11 @@ ngx_voice_zone_init(ngx_shm_zone_t *zone, void *data)
         mcf->slab->data = mcf->shared;
         mcf->slab->log_nomem = 0;
         ngx_voice_limit_init(mcf->shared);
+        mcf->shared->born = ngx_time();
     }
+
+    mcf->loads = ++mcf->shared->loads;
+    mcf->loaded = ngx_time();
 
     if (ngx_voice_zone_endpoints(mcf) != NGX_OK) {
         ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,

@@ -57,6 +57,8 @@ typedef enum {
 
 /* Figures of one process at this moment: id, name, help. */
 #define NGX_VOICE_GAUGES(ROW)                                                \
+    ROW(connections, "voice_connections",                                    \
+        "Connections that are open, to clients and to services.")            \
     ROW(pg_connections, "voice_postgres_connections",                        \
         "Connections to PostgreSQL that are open.")                          \
     ROW(pg_in_flight, "voice_postgres_in_flight",                            \
@@ -115,6 +117,8 @@ typedef struct {
     ngx_rbtree_t           limits;         /* ngx_voice_limit.c; by mutex */
     ngx_rbtree_node_t      sentinel;
     ngx_queue_t            recent;         /* of limits, newest first */
+    time_t                 born;           /* of the zone */
+    ngx_uint_t             loads;          /* configurations that had it */
 } ngx_voice_shared_t;
 
 
