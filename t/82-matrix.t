@@ -85,7 +85,7 @@ sub keys_of_scopes {
         { name => "key for $_", role => 'owner', scope => $_,
           key => make_key('owner', scopes => [$_]) }
     } qw(test-suites:read test-suites:write test-cases:read users:write
-         events:read no-such:read);
+         events:read sessions:read);
 }
 
 

@@ -20,6 +20,7 @@ functions_are_operations();
 operations_are_tested();
 errors_are_one_list();
 credentials_are_demanded();
+scopes_are_one_list();
 
 $voice->finish;
 
@@ -111,4 +112,20 @@ sub credentials_are_demanded {
     }
 
     is("@open", '', 'without credentials every operation answers 401');
+}
+
+
+sub scopes_are_one_list {
+    my %needed = ('*' => 1);
+
+    for my $operation (values %$operations) {
+        my $role = $operation->{'x-role'};
+        next if !ref $role && $role eq 'public';
+        my $right = $operation->{method} eq 'GET' ? 'read' : 'write';
+        $needed{$operation->{'x-scope'} // "$operation->{tags}[0]:$right"} = 1;
+    }
+
+    is_deeply([sort @{$voice->{contract}{components}{schemas}{ApiKeyScope}
+                                        {enum}}], [sort keys %needed],
+              'a key may have the scopes that operations ask for');
 }

@@ -75,29 +75,42 @@ end
 $$;
 
 -- The edge's question before an identity is known: whose key is it?  hash is
--- SHA-256 (hex) of the whole key.  data: key_id, tenant_id, role, scopes,
--- expires (unix seconds); without scopes for a key that has all of its
--- role's.
+-- SHA-256 (hex) of the whole key.  data: key_id, tenant_id, role; scopes, but
+-- for a key that has all of its role's; rate and burst where it has limits of
+-- its own; expires (Unix seconds), after which the edge must ask again.  For
+-- a secret that was replaced that is a minute, so that its last use shows.
 create or replace function api.authenticate_key(p_hash text)
 returns api.reply
-language plpgsql stable security definer set search_path = core, pg_temp
+language plpgsql volatile security definer set search_path = core, pg_temp
 as $$
 declare
-    k  core.api_key;
+    k          core.api_key;
+    v_expires  timestamptz;
 begin
-    select * into k from core.api_key a
-     where a.hash = p_hash and a.revoked_at is null
-       and (a.expires_at is null or a.expires_at > now());
+    select * into k from core.api_key a where a.hash = p_hash;
+    v_expires := k.expires_at;
 
     if not found then
+        select * into k from core.api_key a
+         where a.previous_hash = p_hash and a.previous_until > now();
+        v_expires := least(k.expires_at, k.previous_until,
+                           now() + interval '1 minute');
+    end if;
+
+    if k.id is null or k.revoked_at is not null or k.expires_at <= now() then
         return core.reply_error('AUTH_INVALID_TOKEN',
                                 'The API key is not valid.');
+    end if;
+
+    if k.hash <> p_hash then
+        perform core.api_key_touch_previous(k);
     end if;
 
     return core.reply(json_strip_nulls(json_build_object('key_id', k.id,
         'tenant_id', k.tenant_id, 'role', k.role,
         'scopes', case when '*' <> all (k.scopes) then k.scopes end,
-        'expires', floor(extract(epoch from k.expires_at))::bigint)));
+        'rate', k.rate, 'burst', k.burst,
+        'expires', floor(extract(epoch from v_expires)))));
 end
 $$;
 

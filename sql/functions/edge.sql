@@ -121,11 +121,11 @@ $$;
 -- Whatever of a key is no name and no time of use counts.
 create or replace trigger edge_key_updated
     after update on core.api_key for each row
-    when (to_jsonb(old) - array['name', 'last_used_at', 'version',
-                                'updated_at']
+    when (to_jsonb(old) - array['name', 'last_used_at', 'previous_used_at',
+                                'version', 'updated_at']
           is distinct from
-          to_jsonb(new) - array['name', 'last_used_at', 'version',
-                                'updated_at'])
+          to_jsonb(new) - array['name', 'last_used_at', 'previous_used_at',
+                                'version', 'updated_at'])
     execute function core.edge_key_changed();
 
 create or replace trigger edge_key_deleted

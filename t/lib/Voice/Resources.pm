@@ -54,6 +54,7 @@ sub bodies {
 
     return {
         update_api_key           => { name => 'x' },
+        rotate_api_key           => { overlap_seconds => 60 },
         update_membership        => { role => 'viewer' },
         update_tenant            => { business_name => 'x' },
         update_user              => { display_name => 'x' },
