@@ -11,14 +11,13 @@
 
 static voice_jwk_e key_create(voice_jwt_key_t **key, const json_t *jwk,
     voice_jwt_alg_e default_alg);
-static voice_jwk_e key_prepare(voice_jwt_key_t *key, const json_t *jwk);
+static voice_jwk_e key_name(voice_jwt_key_t **key, const json_t *jwk,
+    const jwt_algorithm_t *algorithm);
 static voice_jwk_e type_check(const json_t *jwk);
 static voice_jwk_e use_check(const json_t *jwk);
 static voice_jwk_e operations_check(const json_t *operations);
 static const jwt_algorithm_t *algorithm_choose(const json_t *jwk,
     voice_jwt_alg_e default_alg);
-static voice_jwk_e name_choose(const json_t *jwk, voice_span_t *name,
-    char thumbprint[VOICE_JWK_THUMBPRINT_LEN + 1]);
 static voice_jwk_e set_add(voice_jwt_keys_t *keys, unsigned first,
     const json_t *jwk, voice_jwt_alg_e default_alg);
 static voice_jwk_e set_collision(voice_jwt_keys_t *keys, unsigned first,
@@ -138,9 +137,8 @@ static voice_jwk_e
 key_create(voice_jwt_key_t **key, const json_t *jwk,
     voice_jwt_alg_e default_alg)
 {
-    char                    thumbprint[VOICE_JWK_THUMBPRINT_LEN + 1];
+    EVP_PKEY               *public;
     voice_jwk_e             result;
-    voice_span_t            name;
     const jwt_algorithm_t  *algorithm;
 
     *key = NULL;
@@ -160,10 +158,56 @@ key_create(voice_jwt_key_t **key, const json_t *jwk,
         return VOICE_JWK_ALGORITHM;
     }
 
-    result = name_choose(jwk, &name, thumbprint);
+    public = jwk_public(jwk, &result);
+
+    if (public == NULL) {
+        return result;
+    }
+
+    result = key_name(key, jwk, algorithm);
 
     if (result != VOICE_JWK_OK) {
+        EVP_PKEY_free(public);
         return result;
+    }
+
+    (*key)->public = public;
+    (*key)->bits = (unsigned) EVP_PKEY_get_bits(public);
+
+    if (jwt_algorithm_prepare(*key) != VOICE_OK) {
+        jwt_key_destroy(*key);
+        *key = NULL;
+        return VOICE_JWK_INTERNAL;
+    }
+
+    return VOICE_JWK_OK;
+}
+
+
+/* Without "kid" the thumbprint is the name. */
+static voice_jwk_e
+key_name(voice_jwt_key_t **key, const json_t *jwk,
+    const jwt_algorithm_t *algorithm)
+{
+    char           thumbprint[VOICE_JWK_THUMBPRINT_LEN + 1];
+    json_t        *kid;
+    voice_span_t   name;
+
+    if (jwk_thumbprint(thumbprint, jwk) != VOICE_OK) {
+        return VOICE_JWK_INTERNAL;
+    }
+
+    kid = json_object_get(jwk, "kid");
+
+    if (kid != NULL && !json_is_string(kid)) {
+        return VOICE_JWK_MALFORMED;
+    }
+
+    name = kid == NULL ? voice_span(thumbprint, VOICE_JWK_THUMBPRINT_LEN)
+                       : voice_json_text(jwk, "kid");
+
+    if (name.len == 0 || name.len > VOICE_JWK_KID_MAX) {
+        return VOICE_JWK_NAME;
     }
 
     *key = jwt_key_create(algorithm, name);
@@ -172,32 +216,9 @@ key_create(voice_jwt_key_t **key, const json_t *jwk,
         return VOICE_JWK_INTERNAL;
     }
 
-    result = key_prepare(*key, jwk);
+    memcpy((*key)->thumbprint, thumbprint, sizeof(thumbprint));
 
-    if (result != VOICE_JWK_OK) {
-        jwt_key_destroy(*key);
-        *key = NULL;
-    }
-
-    return result;
-}
-
-
-static voice_jwk_e
-key_prepare(voice_jwt_key_t *key, const json_t *jwk)
-{
-    voice_jwk_e  result;
-
-    key->public = jwk_public(jwk, &result);
-
-    if (key->public == NULL) {
-        return result;
-    }
-
-    key->bits = (unsigned) EVP_PKEY_get_bits(key->public);
-
-    return jwt_algorithm_prepare(key) == VOICE_OK ? VOICE_JWK_OK
-                                                  : VOICE_JWK_INTERNAL;
+    return VOICE_JWK_OK;
 }
 
 
@@ -320,32 +341,6 @@ algorithm_choose(const json_t *jwk, voice_jwt_alg_e default_alg)
     }
 
     return algorithm;
-}
-
-
-static voice_jwk_e
-name_choose(const json_t *jwk, voice_span_t *name,
-    char thumbprint[VOICE_JWK_THUMBPRINT_LEN + 1])
-{
-    json_t       *kid;
-    voice_jwk_e   result;
-
-    kid = json_object_get(jwk, "kid");
-
-    if (kid == NULL) {
-        result = voice_jwk_thumbprint(thumbprint, jwk);
-        *name = voice_span(thumbprint, VOICE_JWK_THUMBPRINT_LEN);
-        return result;
-    }
-
-    if (!json_is_string(kid)) {
-        return VOICE_JWK_MALFORMED;
-    }
-
-    *name = voice_json_text(jwk, "kid");
-
-    return name->len == 0 || name->len > VOICE_JWK_KID_MAX ? VOICE_JWK_NAME
-                                                           : VOICE_JWK_OK;
 }
 
 

@@ -70,12 +70,13 @@ typedef struct {
 } voice_jwks_report_t;
 
 
-/* A key for people to look at: no key material. */
+/* A key for people to look at: no key material; borrowed from the table. */
 typedef struct {
-    voice_span_t  kid;                 /* borrowed from the table */
+    voice_span_t  kid;
     const char   *alg;                 /* "RS256" */
     const char   *type;                /* "oct", "RSA", "EC" or "OKP" */
     unsigned      bits;                /* of the secret, modulus or curve */
+    const char   *thumbprint;          /* RFC 7638; of a secret "" */
 } voice_jwt_key_info_t;
 
 

@@ -134,6 +134,11 @@ rsa_create(const json_t *jwk, voice_jwk_e *result)
     EVP_PKEY      *public;
     jwk_number_t   modulus, exponent;
 
+    if (voice_json_text(jwk, "n").len > VOICE_BASE64_LEN(NUMBER_MAX)) {
+        *result = VOICE_JWK_WEAK;
+        return NULL;
+    }
+
     number_read(&modulus, jwk, "n");
     number_read(&exponent, jwk, "e");
 

@@ -11,17 +11,12 @@
 #define TEXT_MAX  2048                 /* bytes: a modulus and the names */
 
 
-/* The members in the order of their names, as the text that is hashed. */
 voice_jwk_e
 voice_jwk_thumbprint(char out[VOICE_JWK_THUMBPRINT_LEN + 1],
     const json_t *jwk)
 {
-    int            n;
-    char           text[TEXT_MAX];
-    EVP_PKEY      *public;
-    const char    *type;
-    voice_jwk_e    result;
-    unsigned char  digest[VOICE_SHA256_LEN];
+    EVP_PKEY     *public;
+    voice_jwk_e   result;
 
     public = jwk_public(jwk, &result);
 
@@ -31,7 +26,22 @@ voice_jwk_thumbprint(char out[VOICE_JWK_THUMBPRINT_LEN + 1],
 
     EVP_PKEY_free(public);
 
-    /* what became a key has members of one form: nothing is to be escaped */
+    return jwk_thumbprint(out, jwk) == VOICE_OK ? VOICE_JWK_OK
+                                                : VOICE_JWK_INTERNAL;
+}
+
+
+/*
+ * The members in the order of their names.  What became a key has members of
+ * one form: nothing is to be escaped.
+ */
+voice_rc_t
+jwk_thumbprint(char out[VOICE_JWK_THUMBPRINT_LEN + 1], const json_t *jwk)
+{
+    int            n;
+    char           text[TEXT_MAX];
+    const char    *type;
+    unsigned char  digest[VOICE_SHA256_LEN];
 
     type = voice_json_text(jwk, "kty").ptr;
 
@@ -57,11 +67,11 @@ voice_jwk_thumbprint(char out[VOICE_JWK_THUMBPRINT_LEN + 1],
     if (n < 0 || (size_t) n >= sizeof(text)
         || voice_sha256(digest, voice_span(text, (size_t) n)) != VOICE_OK)
     {
-        return VOICE_JWK_INTERNAL;
+        return VOICE_FAILED;
     }
 
     out[voice_base64url_encode(out, voice_span((char *) digest,
                                                sizeof(digest)))] = '\0';
 
-    return VOICE_JWK_OK;
+    return VOICE_OK;
 }

@@ -25,9 +25,9 @@ typedef struct {
 } voice_jwt_rules_t;
 
 /*
- * types ends with NULL; "" accepts a token without "typ".  Compared without
- * regard to case, with or without "application/" (RFC 7515 section 4.1.9).
- * NULL is { "JWT", "", NULL }: at+jwt (RFC 9068) must be asked for.
+ * types ends with NULL; "" accepts a token without "typ", "*" any.  Compared
+ * without regard to case, with or without "application/" (RFC 7515 section
+ * 4.1.9).  NULL is { "JWT", "", NULL }: at+jwt (RFC 9068) must be asked for.
  */
 
 

@@ -71,6 +71,10 @@ jwt_type_holds(const voice_jwt_rules_t *rules, const json_t *header)
     for (; *row != NULL; row++) {
         name = type_name(voice_span_str(*row));
 
+        if (voice_span_eq(name, VOICE_SPAN("*"))) {
+            return 1;
+        }
+
         if (name.len == type.len
             && (name.len == 0
                 || strncasecmp(name.ptr, type.ptr, name.len) == 0))

@@ -93,6 +93,7 @@ voice_jwt_keys_at(const voice_jwt_keys_t *keys, size_t index,
     info->alg = key->algorithm->name;
     info->type = key->algorithm->type;
     info->bits = key->bits;
+    info->thumbprint = key->thumbprint;
 
     return VOICE_OK;
 }

@@ -53,6 +53,7 @@ struct voice_jwt_key_s {
     int                     ambiguous; /* another key of the set has its */
                                        /* name */
     uint32_t                hash;      /* of the name */
+    char                    thumbprint[VOICE_JWK_THUMBPRINT_LEN + 1];
     size_t                  kid_len;
     char                    kid[];     /* kid_len bytes */
 };
@@ -94,6 +95,9 @@ int jwt_type_holds(const voice_jwt_rules_t *rules, const json_t *header);
 
 /* A public key of the members of a JWK; *result says why not. */
 EVP_PKEY *jwk_public(const json_t *jwk, voice_jwk_e *result);
+/* The thumbprint of what has become a public key. */
+voice_rc_t jwk_thumbprint(char out[VOICE_JWK_THUMBPRINT_LEN + 1],
+    const json_t *jwk);
 /* The algorithm of a JWK without "alg", -1: it has no usual one. */
 int jwk_curve_algorithm(const json_t *jwk);
 
