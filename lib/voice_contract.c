@@ -309,6 +309,10 @@ item_read(voice_contract_t *contract, const char *path, const json_t *item)
         }
 
         if (rc == VOICE_OK) {
+            rc = contract_headers(contract, operation);
+        }
+
+        if (rc == VOICE_OK) {
             rc = id_unique(contract, operation);
         }
 

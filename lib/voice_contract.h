@@ -34,6 +34,15 @@
  *               400 refuses before anything is compared
  *   x-token     JSON Pointer into data where the signed access token goes;
  *               its claims are the reply's column "claims"
+ *   x-idempotent  false: takes no Idempotency-Key, which every other POST of
+ *               identified callers under /api/v1/ takes unless it has
+ *               x-token; the document that is served lists the parameter
+ *               "IdempotencyKey" of the components and the replies 409 and
+ *               422 with it
+ *   x-deprecated  "2027-01-01T00:00:00Z": since when the operation is
+ *               deprecated (header Deprecation, RFC 9745)
+ *   x-sunset    the time after which it may be gone (header Sunset, RFC
+ *               8594), not before x-deprecated
  */
 
 #ifndef VOICE_CONTRACT_H
@@ -108,6 +117,7 @@ typedef struct {
     unsigned               stream:1;
     unsigned               body_required:1;
     unsigned               has_body:1;
+    unsigned               once:1;     /* takes an Idempotency-Key */
     const char            *scope;
     const voice_limit_class_t *limit;
     voice_shape_e          shape;
@@ -117,6 +127,8 @@ typedef struct {
     const char            *verify_member;      /* NULL: none */
     const char            *verify_lookup;
     const char            *token;      /* JSON Pointer or NULL */
+    const char            *deprecation;        /* values of headers, */
+    const char            *sunset;     /* or NULL */
     const voice_schema_t  *body;       /* NULL: takes no body */
     voice_parameter_t     *parameters; /* private */
     unsigned               nparameters;

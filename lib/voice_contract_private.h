@@ -7,6 +7,7 @@
 
 
 #include "voice_contract.h"
+#include "voice_header.h"
 #include "voice_route.h"
 
 
@@ -58,6 +59,8 @@ typedef struct {
     const char        *aliases[CONTRACT_ALIASES_MAX];
     unsigned           naliases;
     char               scope[CONTRACT_NAME_MAX + 8];
+    char               deprecation[24];
+    char               sunset[VOICE_HTTP_DATE_LEN + 1];
 } contract_operation_t;
 
 
@@ -107,6 +110,10 @@ voice_rc_t contract_extensions(voice_contract_t *contract,
 /* Its parameters (voice_contract_parameter.c). */
 voice_rc_t contract_parameters(voice_contract_t *contract,
     contract_operation_t *operation, const json_t *item);
+/* After all that: x-idempotent; x-deprecated, x-sunset
+   (voice_contract_header.c). */
+voice_rc_t contract_headers(voice_contract_t *contract,
+    contract_operation_t *operation);
 /* Body and replies (voice_contract_body.c). */
 voice_rc_t contract_body(voice_contract_t *contract,
     contract_operation_t *operation);

@@ -39,6 +39,7 @@ typedef enum {
     NGX_VOICE_ADMITTED,                    /* on to the content phase */
     NGX_VOICE_READ_BODY,
     NGX_VOICE_VALIDATE,                    /* arguments by the contract */
+    NGX_VOICE_ONCE,                        /* Idempotency-Key */
     NGX_VOICE_DIGEST,                      /* x-digest */
     NGX_VOICE_LOOKUP,                      /* x-verify: get the hash */
     NGX_VOICE_VERIFY,                      /* x-verify: compare */
@@ -72,6 +73,15 @@ typedef struct {
 } ngx_voice_error_t;
 
 
+/* Of a request with an Idempotency-Key; hex digits all of them. */
+typedef struct {
+    ngx_str_t    key;                      /* its digest, finds the reply */
+    ngx_str_t    fingerprint;              /* of the request, under the key */
+    ngx_str_t    secret;                   /* the reply is encrypted with */
+    unsigned     replayed:1;
+} ngx_voice_once_t;
+
+
 struct ngx_voice_ctx_s {
     ngx_http_request_t         *request;
     ngx_voice_main_conf_t      *conf;
@@ -91,6 +101,7 @@ struct ngx_voice_ctx_s {
     ngx_str_t                   channel;   /* of a granted stream */
     ngx_str_t                   resume;    /* checked id, or empty */
 
+    ngx_voice_once_t           *once;      /* NULL: no key */
     json_t                     *args;      /* owned */
     PGresult                   *result;    /* owned; its bytes are sent */
     ngx_str_t                   secret;    /* hash that x-verify looked up */
@@ -127,6 +138,23 @@ void ngx_voice_ctx_cancel(void *ctx);
 
 /* Random bytes for ids, never for secrets; len is small. */
 ngx_int_t ngx_voice_random(u_char *out, size_t len);
+
+/* ngx_voice_header.c: how often a header came (lower-case name); the first
+ * one's value. */
+ngx_uint_t ngx_voice_header_count(ngx_http_request_t *r, const char *name,
+    voice_span_t *value);
+
+/* ngx_voice_idempotency.c */
+/* The step: reads Idempotency-Key; ctx->once is set where there is one. */
+ngx_int_t ngx_voice_once(ngx_voice_ctx_t *ctx);
+/* The CALL of a request with a key, or of its stored reply. */
+ngx_int_t ngx_voice_once_call(ngx_voice_ctx_t *ctx,
+    ngx_voice_pg_done_pt done);
+/* Does the outcome say that a reply is stored?  Then call again for it. */
+ngx_uint_t ngx_voice_once_stored(ngx_voice_ctx_t *ctx,
+    ngx_voice_pg_e outcome, const PGresult *result);
+/* Marks a stored reply as such. */
+ngx_int_t ngx_voice_once_reply(ngx_voice_ctx_t *ctx);
 
 /* ngx_voice_trace.c */
 /* Sets ctx->trace and what is made of it. */

@@ -10,15 +10,18 @@
 
 #define NGX_VOICE_CONTRACT_FILE_MAX  (4 * 1024 * 1024)
 #define NGX_VOICE_FUNCTIONS_MAX      (1024 * 1024)
-#define NGX_VOICE_NAME_MAX           63    /* bytes of an SQL identifier */
 
-/* enter() and the operation in one statement: one round trip. */
-#define NGX_VOICE_STATEMENT_HEAD                                             \
-    "select status, data, message, pagination, claims, wake, headers "       \
-    "from api."
-#define NGX_VOICE_STATEMENT_TAIL                                             \
-    "(api.enter($1,$2,$3,$4,$5,$6,$7,$8), $9)"
-#define NGX_VOICE_STATEMENT_PARAMS  9
+#define NGX_VOICE_STATEMENT_COLUMNS                                          \
+    "select status, data, message, pagination, claims, wake, headers from "
+
+
+/* A statement around the name of an SQL function. */
+typedef struct {
+    ngx_str_t    mark;                     /* before its name */
+    ngx_str_t    head;
+    ngx_str_t    tail;
+    ngx_uint_t   nparams;
+} ngx_voice_api_frame_t;
 
 
 static ngx_int_t ngx_voice_api_files(ngx_conf_t *cf, ngx_str_t *directory,
@@ -37,8 +40,49 @@ static ngx_int_t ngx_voice_api_operation(ngx_conf_t *cf,
 static ngx_int_t ngx_voice_api_function(ngx_conf_t *cf,
     ngx_voice_main_conf_t *mcf, const char *name,
     const voice_operation_t *operation);
+static ngx_int_t ngx_voice_api_once(ngx_conf_t *cf,
+    ngx_voice_main_conf_t *mcf, ngx_voice_operation_t *operation);
 static ngx_int_t ngx_voice_api_statement(ngx_conf_t *cf, const char *name,
+    const ngx_voice_api_frame_t *frame,
     ngx_voice_pg_statement_t *statement);
+
+
+/* enter() and the operation in one statement: one round trip. */
+static const ngx_voice_api_frame_t  ngx_voice_api_plain = {
+    ngx_string(""),
+    ngx_string(NGX_VOICE_STATEMENT_COLUMNS "api."),
+    ngx_string("(api.enter($1,$2,$3,$4,$5,$6,$7,$8), $9)"),
+    9
+};
+
+
+/* The same for a request with an Idempotency-Key: stores the reply. */
+static const ngx_voice_api_frame_t  ngx_voice_api_kept = {
+    ngx_string("once."),
+    ngx_string(NGX_VOICE_STATEMENT_COLUMNS "api.keep(api."),
+    ngx_string("(api.enter_once($1,$2,$3,$4,$5,$6,$7,$8,$10,$11), $9), "
+               "$10, $11, $12)"),
+    12
+};
+
+
+/* Nothing, or the error that says that a reply is stored. */
+static const ngx_voice_pg_statement_t  ngx_voice_api_recall = {
+    ngx_string("recall"),
+    ngx_string("select from api.enter_once($1,$2,$3,$4,$5,$6,$7,$8,$10,$11) "
+               "where $9::text <> $12::text"),
+    12
+};
+
+
+/* Gives a stored reply. */
+static const ngx_voice_pg_statement_t  ngx_voice_api_replay = {
+    ngx_string("replay"),
+    ngx_string(NGX_VOICE_STATEMENT_COLUMNS
+               "api.replay(api.enter($1,$2,$3,$4,$5,$6,$7,$8), $9, $10, "
+               "$11, $12)"),
+    12
+};
 
 
 static const char *const  ngx_voice_error_codes[] = {
@@ -166,6 +210,8 @@ ngx_voice_api_init(ngx_conf_t *cf, ngx_voice_main_conf_t *mcf)
     }
 
     mcf->authenticate_key = authenticate_key;
+    mcf->recall = ngx_voice_api_recall;
+    mcf->replay = ngx_voice_api_replay;
     mcf->noperations = voice_contract_count(mcf->contract);
     mcf->operations = ngx_pcalloc(cf->pool, mcf->noperations
                                             * sizeof(ngx_voice_operation_t));
@@ -421,8 +467,10 @@ ngx_voice_api_operation(ngx_conf_t *cf, ngx_voice_main_conf_t *mcf,
     if (ngx_voice_api_function(cf, mcf, contract->function, contract)
         != NGX_OK
         || ngx_voice_api_statement(cf, contract->function,
+                                   &ngx_voice_api_plain,
                                    &operation->statement)
-           != NGX_OK)
+           != NGX_OK
+        || ngx_voice_api_once(cf, mcf, operation) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -438,7 +486,33 @@ ngx_voice_api_operation(ngx_conf_t *cf, ngx_voice_main_conf_t *mcf,
     }
 
     return ngx_voice_api_statement(cf, contract->verify_lookup,
-                                   &operation->lookup);
+                                   &ngx_voice_api_plain, &operation->lookup);
+}
+
+
+static ngx_int_t
+ngx_voice_api_once(ngx_conf_t *cf, ngx_voice_main_conf_t *mcf,
+    ngx_voice_operation_t *operation)
+{
+    ngx_uint_t                i;
+    const voice_operation_t  *contract;
+
+    static const char *const  needs[] = { "enter_once", "keep", "replay" };
+
+    contract = operation->contract;
+
+    if (!contract->once) {
+        return NGX_OK;
+    }
+
+    for (i = 0; i < VOICE_ARRAY_SIZE(needs); i++) {
+        if (ngx_voice_api_function(cf, mcf, needs[i], contract) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return ngx_voice_api_statement(cf, contract->function,
+                                   &ngx_voice_api_kept, &operation->once);
 }
 
 
@@ -478,37 +552,34 @@ ngx_voice_api_function(ngx_conf_t *cf, ngx_voice_main_conf_t *mcf,
  */
 static ngx_int_t
 ngx_voice_api_statement(ngx_conf_t *cf, const char *name,
-    ngx_voice_pg_statement_t *statement)
+    const ngx_voice_api_frame_t *frame, ngx_voice_pg_statement_t *statement)
 {
     size_t   len;
     u_char  *p;
 
     len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
 
-    if (len == 0 || len > NGX_VOICE_NAME_MAX || name[len] != '\0') {
+    if (len == 0 || len + frame->mark.len > NGX_VOICE_NAME_MAX
+        || name[len] != '\0')
+    {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"%s\" is no name of an SQL function", name);
         return NGX_ERROR;
     }
 
-    statement->name.len = len;
-    statement->name.data = (u_char *) name;
-    statement->nparams = NGX_VOICE_STATEMENT_PARAMS;
+    statement->nparams = frame->nparams;
+    statement->name.len = frame->mark.len + len;
+    statement->text.len = frame->head.len + len + frame->tail.len;
 
-    p = ngx_pnalloc(cf->pool, sizeof(NGX_VOICE_STATEMENT_HEAD) + len
-                              + sizeof(NGX_VOICE_STATEMENT_TAIL));
+    p = ngx_pnalloc(cf->pool, statement->name.len + statement->text.len + 2);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
+    statement->name.data = p;
+    p = ngx_sprintf(p, "%V%s%Z", &frame->mark, name);
     statement->text.data = p;
-    p = ngx_cpymem(p, NGX_VOICE_STATEMENT_HEAD,
-                   sizeof(NGX_VOICE_STATEMENT_HEAD) - 1);
-    p = ngx_cpymem(p, name, len);
-    p = ngx_cpymem(p, NGX_VOICE_STATEMENT_TAIL,
-                   sizeof(NGX_VOICE_STATEMENT_TAIL) - 1);
-    *p = '\0';
-    statement->text.len = p - statement->text.data;
+    (void) ngx_sprintf(p, "%V%s%V%Z", &frame->head, name, &frame->tail);
 
     return NGX_OK;
 }

@@ -15,6 +15,7 @@
 #include "voice_code.h"
 #include "voice_contract.h"
 #include "voice_jwt.h"
+#include "voice_header.h"
 #include "voice_trace.h"
 #include "ngx_voice_database.h"
 #include "ngx_voice_jwks.h"
@@ -34,6 +35,7 @@
     ROW(METHOD_NOT_ALLOWED)                                                  \
     ROW(NOT_ACCEPTABLE)                                                      \
     ROW(CONFLICT)                                                            \
+    ROW(IDEMPOTENCY_IN_PROGRESS)                                             \
     ROW(PAYLOAD_TOO_LARGE)                                                   \
     ROW(UNSUPPORTED_MEDIA_TYPE)                                              \
     ROW(VALIDATION_ERROR)                                                    \
@@ -52,10 +54,15 @@ typedef enum {
 } ngx_voice_error_e;
 
 
+#define NGX_VOICE_NAME_MAX  63             /* bytes of an SQL identifier */
+
+
 /* An operation of the contract with what the edge prepared for it. */
 typedef struct {
     const voice_operation_t   *contract;
     ngx_voice_pg_statement_t   statement;
+    ngx_voice_pg_statement_t   once;       /* with an Idempotency-Key;
+                                              nparams 0: takes none */
     ngx_voice_pg_statement_t   lookup;     /* x-verify; nparams 0: none */
     ngx_voice_endpoint_t      *endpoint;   /* figures in shared memory */
     ngx_voice_policy_t         policy;
@@ -87,6 +94,8 @@ typedef struct {
     char                      contract_digest[VOICE_SHA256_LEN * 2 + 1];
     ngx_voice_error_row_t     errors[NGX_VOICE_ERROR_COUNT];
     ngx_voice_pg_statement_t  authenticate_key;
+    ngx_voice_pg_statement_t  recall;      /* is a reply stored? */
+    ngx_voice_pg_statement_t  replay;      /* gives it */
     voice_jwt_keys_t         *keys;
     ngx_str_t                 signing_kid;
     ngx_array_t              *issuers;     /* ngx_voice_issuer_t, or NULL */

@@ -293,7 +293,9 @@ ngx_voice_fail_rule(ngx_voice_ctx_t *ctx, const char *sqlstate,
     ctx->error.status = status;
 
     if (status == NGX_HTTP_SERVICE_UNAVAILABLE
-        || status == NGX_HTTP_TOO_MANY_REQUESTS)
+        || status == NGX_HTTP_TOO_MANY_REQUESTS
+        || ngx_strcmp(code, ctx->conf->errors[
+               NGX_VOICE_IDEMPOTENCY_IN_PROGRESS].code.data) == 0)
     {
         ctx->error.retry_after = 1;
     }

@@ -59,6 +59,10 @@ ngx_voice_answer(ngx_voice_ctx_t *ctx)
     /* committed, whatever happens to the reply from here on */
     ngx_voice_after(ctx, &wake);
 
+    if (ngx_voice_once_reply(ctx) != NGX_OK) {
+        return ngx_voice_fail(ctx, NGX_VOICE_INTERNAL_ERROR, NULL);
+    }
+
     if (status < NGX_HTTP_OK || status > 599) {
         ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
                       "function \"api.%s\" gave the status %i",

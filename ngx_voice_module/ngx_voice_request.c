@@ -42,6 +42,7 @@ static const ngx_voice_step_pt  ngx_voice_steps[] = {
     ngx_voice_admitted,                    /* NGX_VOICE_ADMITTED */
     ngx_voice_read_body,                   /* NGX_VOICE_READ_BODY */
     ngx_voice_validate,                    /* NGX_VOICE_VALIDATE */
+    ngx_voice_once,                        /* NGX_VOICE_ONCE */
     ngx_voice_digest,                      /* NGX_VOICE_DIGEST */
     ngx_voice_lookup,                      /* NGX_VOICE_LOOKUP */
     ngx_voice_verify,                      /* NGX_VOICE_VERIFY */
@@ -194,7 +195,7 @@ ngx_voice_query(ngx_voice_ctx_t *ctx,
     ngx_voice_pg_done_pt done)
 {
     char                  *text;
-    ngx_str_t              params[9];
+    ngx_str_t              params[12];
     ngx_connection_t      *c;
     ngx_voice_pg_pool_t   *pool;
     ngx_voice_database_t  *database;
@@ -228,6 +229,12 @@ ngx_voice_query(ngx_voice_ctx_t *ctx,
     params[7] = ctx->traceparent;
     params[8].data = (u_char *) text;
     params[8].len = ngx_strlen(text);
+
+    if (ctx->once != NULL) {
+        params[9] = ctx->once->key;
+        params[10] = ctx->once->fingerprint;
+        params[11] = ctx->once->secret;
+    }
 
     if (c->sockaddr->sa_family == AF_UNIX) {
         ngx_str_null(&params[6]);
@@ -472,6 +479,10 @@ ngx_voice_call(ngx_voice_ctx_t *ctx)
 {
     ctx->attempts++;
 
+    if (ctx->once != NULL) {
+        return ngx_voice_once_call(ctx, ngx_voice_called);
+    }
+
     return ngx_voice_query(ctx, &ctx->operation->statement, ctx->args,
                            ngx_voice_called);
 }
@@ -491,7 +502,9 @@ ngx_voice_called(void *data, ngx_voice_pg_e outcome, PGresult **result)
         return;
     }
 
-    if (ngx_voice_call_again(ctx, outcome)) {
+    if (ngx_voice_once_stored(ctx, outcome, *result)
+        || ngx_voice_call_again(ctx, outcome))
+    {
         ngx_voice_resume(ctx, NGX_VOICE_CALL);
         return;
     }
@@ -513,7 +526,16 @@ ngx_voice_call_again(ngx_voice_ctx_t *ctx, ngx_voice_pg_e outcome)
 
     contract = ctx->operation->contract;
 
-    if (ctx->attempts != 1 || contract->method != VOICE_METHOD_GET) {
+    if (ctx->attempts != 1) {
+        return 0;
+    }
+
+    /* under a key nothing is done twice */
+    if (ctx->once != NULL) {
+        return outcome == NGX_VOICE_PG_DOWN;
+    }
+
+    if (contract->method != VOICE_METHOD_GET) {
         return 0;
     }
 

@@ -91,33 +91,8 @@ ngx_voice_trace_client(ngx_voice_ctx_t *ctx)
 static voice_span_t
 ngx_voice_trace_header(ngx_http_request_t *r, const char *name)
 {
-    size_t            len;
-    ngx_uint_t        i;
-    voice_span_t      value;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    voice_span_t  value;
 
-    len = ngx_strlen(name);
-    value = voice_span(NULL, 0);
-
-    for (part = &r->headers_in.headers.part; part != NULL; part = part->next)
-    {
-        h = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-            if (h[i].key.len != len
-                || ngx_memcmp(h[i].lowcase_key, name, len) != 0)
-            {
-                continue;
-            }
-
-            if (value.ptr != NULL) {
-                return voice_span(NULL, 0);
-            }
-
-            value = voice_span((char *) h[i].value.data, h[i].value.len);
-        }
-    }
-
-    return value;
+    return ngx_voice_header_count(r, name, &value) == 1 ? value
+                                                        : voice_span(NULL, 0);
 }

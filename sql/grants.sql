@@ -22,7 +22,7 @@ grant insert, update on core.event_head to voice_work;
 grant select, update, delete on core.job, core.event to voice_work;
 grant select, insert, update, delete on core.worker to voice_work;
 grant select, delete on core.session, core.refresh_token, core.edge_change,
-    core.login_attempt to voice_work;
+    core.login_attempt, core.idempotency to voice_work;
 
 -- The superuser's own.
 revoke execute on function work.bootstrap(text, text, text, text, boolean)

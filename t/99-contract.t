@@ -11,7 +11,8 @@ use lib 't/lib';
 use Voice;
 
 # Functions of the edge that are no operations.
-my %internal = map { $_ => 1 } qw(enter authenticate_key);
+my %internal = map { $_ => 1 } qw(enter authenticate_key enter_once keep
+                                   replay);
 
 my $voice = Voice->start;
 my $operations = $voice->{operations};

@@ -390,6 +390,15 @@ begin
     get diagnostics v_some = row_count;
     v_total := v_total + v_some;
 
+    delete from core.idempotency i
+     where (i.tenant_id, i.actor_id, i.key_hash) in (
+               select p.tenant_id, p.actor_id, p.key_hash
+                 from core.idempotency p
+                where p.created_at < now() - core.idempotency_age()
+                limit 5000);
+    get diagnostics v_some = row_count;
+    v_total := v_total + v_some;
+
     delete from core.worker w where w.beat_at < now() - interval '1 day';
     get diagnostics v_some = row_count;
 
