@@ -4,8 +4,9 @@
  *
  * Every file there is a partial OpenAPI document; the contract is their
  * union.  A path, a component or an operationId that stands twice is refused
- * by name, and so is a dangling $ref.  All "$ref"s are local to the union
- * ("#/components/schemas/TestSuite").
+ * by name, and so is a dangling $ref.  A "$ref" is local to the union
+ * ("#/components/schemas/TestSuite"), or names one of the files as well
+ * ("test_suites.json#/components/..."), which the union has without it.
  *
  * Extensions of an operation:
  *

@@ -11,6 +11,8 @@
 static voice_rc_t root_check(voice_contract_t *contract);
 static voice_rc_t limits_read(voice_contract_t *contract);
 static voice_rc_t errors_check(voice_contract_t *contract);
+static voice_rc_t reference_check(voice_contract_t *contract, json_t *value,
+    const char *place);
 static voice_rc_t references_check(voice_contract_t *contract,
     const json_t *value, const char *place);
 static voice_rc_t schemas_check(voice_contract_t *contract);
@@ -206,21 +208,17 @@ static voice_rc_t
 references_check(voice_contract_t *contract, const json_t *value,
     const char *place)
 {
-    char           below[CONTRACT_PLACE_MAX];
-    char           number[24];
-    size_t         i;
-    json_t        *member;
-    voice_rc_t     rc;
-    const char    *name;
-    voice_span_t   ref;
+    char          below[CONTRACT_PLACE_MAX];
+    char          number[24];
+    size_t        i;
+    json_t       *member;
+    voice_rc_t    rc;
+    const char   *name;
 
-    ref = voice_json_text(value, "$ref");
+    rc = reference_check(contract, (json_t *) value, place);
 
-    if (ref.ptr != NULL
-        && voice_json_ref(contract->document, ref.ptr) == NULL)
-    {
-        return contract_refuse(contract, place,
-                               "\"$ref\" \"%s\" points to nothing", ref.ptr);
+    if (rc != VOICE_OK) {
+        return rc;
     }
 
     json_object_foreach((json_t *) value, name, member) {
@@ -244,6 +242,49 @@ references_check(voice_contract_t *contract, const json_t *value,
         if (rc != VOICE_OK) {
             return rc;
         }
+    }
+
+    return VOICE_OK;
+}
+
+
+/*
+ * "file.json#/components/..." names what another file of the contract holds:
+ * in the union it is "#/components/...".
+ */
+static voice_rc_t
+reference_check(voice_contract_t *contract, json_t *value, const char *place)
+{
+    const char    *origin, *pointer;
+    voice_span_t   ref, file;
+
+    ref = voice_json_text(value, "$ref");
+
+    if (ref.ptr == NULL) {
+        return VOICE_OK;
+    }
+
+    pointer = strchr(ref.ptr, '#');
+    pointer = pointer == NULL ? ref.ptr : pointer;
+    file = voice_span(ref.ptr, (size_t) (pointer - ref.ptr));
+
+    if (file.len > 2 && memcmp(file.ptr, "./", 2) == 0) {
+        file = voice_span(file.ptr + 2, file.len - 2);
+    }
+
+    origin = *pointer == '\0' ? "" : contract_origin(contract, pointer + 1);
+
+    if (voice_json_ref(contract->document, pointer) == NULL
+        || (file.len > 0 && !voice_span_eq(file, voice_span_str(origin))))
+    {
+        return contract_refuse(contract, place,
+                               "\"$ref\" \"%s\" points to nothing", ref.ptr);
+    }
+
+    if (file.len > 0
+        && json_object_set_new(value, "$ref", json_string(pointer)) != 0)
+    {
+        return contract_nomem(contract);
     }
 
     return VOICE_OK;

@@ -16,6 +16,7 @@ static void holes(void);
 static void hole(const char *path, const char *json, const char *place,
     const char *reason);
 static void unions(void);
+static void file_references(void);
 static void routing(void);
 
 
@@ -365,6 +366,22 @@ static const struct {
       "{\"b\":{\"$ref\":\"#/components/schemas/C\"}}}}}}",
       "extra.json#/components/schemas/A/properties/b",
       "\"$ref\" \"#/components/schemas/C\" points to nothing" },
+    { "{\"components\":{\"schemas\":{\"A\":"
+      "{\"$ref\":\"things.json#/components/schemas/Uuid\"}}}}",
+      "extra.json#/components/schemas/A",
+      "\"$ref\" \"things.json#/components/schemas/Uuid\" points to nothing" },
+    { "{\"components\":{\"schemas\":{\"A\":"
+      "{\"$ref\":\"/root.json#/components/schemas/Uuid\"}}}}",
+      "extra.json#/components/schemas/A",
+      "\"$ref\" \"/root.json#/components/schemas/Uuid\" points to nothing" },
+    { "{\"components\":{\"schemas\":{\"A\":{\"$ref\":\"root.json\"}}}}",
+      "extra.json#/components/schemas/A",
+      "\"$ref\" \"root.json\" points to nothing" },
+    { "{\"components\":{\"schemas\":{\"A\":"
+      "{\"$ref\":\"http://x/root.json#/components/schemas/Uuid\"}}}}",
+      "extra.json#/components/schemas/A",
+      "\"$ref\" \"http://x/root.json#/components/schemas/Uuid\" points to "
+      "nothing" },
     { "{\"components\":{\"schemas\":{\"A\":{\"nullable\":true}}}}",
       "extra.json#/components/schemas/A/nullable",
       "is not a keyword we know" },
@@ -397,6 +414,44 @@ unions(void)
 
     ok(voice_contract_create(NULL, 0, &problem) == NULL,
        "no files are no contract");
+
+    file_references();
+}
+
+
+/* In the union they are local: nobody has to fetch a file to read it. */
+static void
+file_references(void)
+{
+    json_t              *document;
+    voice_problem_t      problem;
+    voice_contract_t    *both;
+    voice_json_error_t   err;
+
+    both = create("{\"components\":{\"schemas\":{\"Other\":{\"properties\":{"
+                  "\"a\":{\"$ref\":\"root.json#/components/schemas/Uuid\"},"
+                  "\"b\":{\"$ref\":\"./root.json#/components/schemas/Thing/"
+                  "properties/size\"},"
+                  "\"c\":{\"$ref\":\"extra.json#/components/schemas/Other\"}"
+                  "}}}}}", &problem);
+
+    if (!ok(both != NULL, "a reference may name a file of the contract")) {
+        return;
+    }
+
+    document = voice_json_parse(voice_contract_text(both), &err);
+    is(json_string_value(voice_json_at(document,
+           "/components/schemas/Other/properties/a/$ref")),
+       "#/components/schemas/Uuid", "which is local in the union");
+    is(json_string_value(voice_json_at(document,
+           "/components/schemas/Other/properties/b/$ref")),
+       "#/components/schemas/Thing/properties/size", "also below a schema");
+    is(json_string_value(voice_json_at(document,
+           "/components/schemas/Other/properties/c/$ref")),
+       "#/components/schemas/Other", "and to the file itself");
+
+    json_decref(document);
+    voice_contract_destroy(both);
 }
 
 
