@@ -12,9 +12,13 @@
 #include <ngx_thread_pool.h>
 #include <crypt.h>
 #include <openssl/crypto.h>
+#include <sched.h>
+#include <sys/syscall.h>
 
 
 #define NGX_VOICE_PASSWORD_HASH_LEN  60        /* "$2b$12$" + 22 + 31 */
+#define NGX_VOICE_PASSWORD_NICE      10        /* a tenth of the usual share */
+#define NGX_VOICE_PASSWORD_SLICE     100000    /* ns */
 
 
 typedef enum {
@@ -55,6 +59,19 @@ struct ngx_voice_password_task_s {
 };
 
 
+/* struct sched_attr of sched_setattr(2), which libc does not declare. */
+typedef struct {
+    uint32_t  size;
+    uint32_t  policy;
+    uint64_t  flags;
+    int32_t   nice;
+    uint32_t  priority;
+    uint64_t  runtime;
+    uint64_t  deadline;
+    uint64_t  period;
+} ngx_voice_password_sched_t;
+
+
 static ngx_voice_password_task_t *ngx_voice_password_task(
     ngx_voice_password_t *hasher, ngx_voice_password_done_pt done,
     void *data);
@@ -62,6 +79,7 @@ static ngx_int_t ngx_voice_password_usable(const ngx_str_t *password);
 static void ngx_voice_password_submit(ngx_voice_password_task_t *task);
 static void ngx_voice_password_start(ngx_voice_password_t *hasher);
 static void ngx_voice_password_thread(void *data, ngx_log_t *log);
+static void ngx_voice_password_step_back(void);
 static void ngx_voice_password_make(ngx_voice_password_task_t *task);
 static void ngx_voice_password_compare(ngx_voice_password_task_t *task);
 static void ngx_voice_password_finished_handler(ngx_event_t *ev);
@@ -289,6 +307,8 @@ ngx_voice_password_thread(void *data, ngx_log_t *log)
 
     task = data;
 
+    ngx_voice_password_step_back();
+
     if (task->verify) {
         ngx_voice_password_compare(task);
 
@@ -297,6 +317,34 @@ ngx_voice_password_thread(void *data, ngx_log_t *log)
     }
 
     explicit_bzero(task->password, sizeof(task->password));
+}
+
+
+/*
+ * A hash keeps a processor busy for a quarter of a second, and event loops
+ * and PostgreSQL want it for a moment and at once.  A smaller share gives
+ * way, without starving logins; a short slice (Linux 6.12) lets whoever wakes
+ * up wait for its end only.  It lasts: only root could take it back.
+ */
+static void
+ngx_voice_password_step_back(void)
+{
+    static __thread ngx_uint_t  done;
+
+    ngx_voice_password_sched_t  attr;
+
+    if (done) {
+        return;
+    }
+
+    ngx_memzero(&attr, sizeof(ngx_voice_password_sched_t));
+    attr.size = sizeof(ngx_voice_password_sched_t);
+    attr.policy = SCHED_OTHER;
+    attr.nice = NGX_VOICE_PASSWORD_NICE;
+    attr.runtime = NGX_VOICE_PASSWORD_SLICE;
+
+    (void) syscall(SYS_sched_setattr, 0, &attr, 0);
+    done = 1;
 }
 
 

@@ -71,6 +71,53 @@ sub pgbench {
 }
 
 
+# pacer(port, rate, connections, seconds, requests => [[method, path, body or
+# undef, header, ...], ...]): an open loop at a fixed rate.  Starts it and
+# gives a function that waits for its end and gives {rate, answers, failed,
+# unsent, p50, p99, p999, max}.
+sub pacer {
+    my (%arg) = @_;
+
+    my $dir = tempdir('voice-bench-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
+    my $n = 0;
+    my @files = map {
+        my $file = "$dir/" . $n++;
+        Bench::Server::spew($file, request(@$_));
+        $file;
+    } @{$arg{requests}};
+
+    my $pid = open(my $out, '-|', "$Bench::Server::ROOT/build/tools/pacer",
+                   $arg{port}, $arg{rate}, $arg{seconds} // seconds(),
+                   $arg{connections} // 16, @files)
+        or die "bench: pacer: $!\n";
+
+    return sub {
+        my $text = join '', <$out>;
+        close $out or die "bench: pacer $pid failed\n";
+        my @figures = $text =~ /^figures (.*)/ ? split ' ', $1 : ();
+        die "bench: nothing was answered: $text\n" if @figures < 8;
+
+        my %got;
+        @got{qw(answers failed unsent us p50 p99 p999 max)} = @figures;
+        $got{rate} = $got{answers} / $got{us} * 1e6;
+
+        return \%got;
+    };
+}
+
+
+# The bytes of a request.
+sub request {
+    my ($method, $path, $body, @headers) = @_;
+
+    push @headers, 'Content-Type: application/json',
+        'Content-Length: ' . length $body if defined $body;
+
+    return join "\r\n", "$method $path HTTP/1.1", 'Host: bench', @headers,
+        '', $body // '';
+}
+
+
 # Seconds of one run.
 sub seconds { return $ENV{VOICE_BENCH_SECONDS} || 2 }
 
