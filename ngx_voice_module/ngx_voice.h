@@ -25,7 +25,8 @@ enum {
     NGX_VOICE_COLUMN_COUNT
 };
 
-typedef struct ngx_voice_ctx_s  ngx_voice_ctx_t;
+typedef struct ngx_voice_ctx_s    ngx_voice_ctx_t;
+typedef struct ngx_voice_known_s  ngx_voice_known_t;
 
 
 /*
@@ -33,7 +34,10 @@ typedef struct ngx_voice_ctx_s  ngx_voice_ctx_t;
  * stream goes from ADMITTED to VALIDATE and comes back from RESUME.
  */
 typedef enum {
-    NGX_VOICE_IDENTIFY = 0,                /* access phase: who is it */
+    NGX_VOICE_HOST = 0,                    /* access phase: whose host */
+    NGX_VOICE_IDENTIFY,                    /* who is it */
+    NGX_VOICE_TENANT,                      /* what of his tenant */
+    NGX_VOICE_PROVE,                       /* locations: does he live */
     NGX_VOICE_ADMIT,                       /* role and scope */
     NGX_VOICE_LIMIT,                       /* how fast */
     NGX_VOICE_ADMITTED,                    /* on to the content phase */
@@ -51,9 +55,17 @@ typedef enum {
 } ngx_voice_state_e;
 
 
+/* What a client sends to show who he is. */
+typedef struct {
+    voice_span_t        text;
+    u_char              key[NGX_VOICE_TABLE_KEY];   /* what it is known by */
+    unsigned            token:1;           /* a JWT, no API key */
+} ngx_voice_secret_t;
+
+
 /* Empty strings reach SQL as NULL. */
 typedef struct {
-    ngx_str_t           kind;              /* user, api_key, anonymous */
+    ngx_str_t           kind;              /* ngx_voice_kind_e as text */
     ngx_str_t           tenant;
     ngx_str_t           actor;
     ngx_str_t           role;
@@ -92,7 +104,10 @@ struct ngx_voice_ctx_s {
     ngx_str_t                   traceparent;   /* of it, to pass on */
     ngx_str_t                   trace_id;
     ngx_str_t                   tracestate;    /* the client's, or empty */
+    ngx_voice_secret_t          credential;
     ngx_voice_identity_t        identity;
+    const ngx_voice_known_t    *known;     /* NULL: nobody is identified */
+    ngx_str_t                   host_tenant;   /* UUID; empty: nobody's */
     ngx_voice_operation_t      *operation; /* NULL: no route */
     const ngx_voice_policy_t   *policy;    /* of operation or location */
     const ngx_voice_tenant_t   *tenant;    /* NULL: none, or not known */
@@ -111,9 +126,13 @@ struct ngx_voice_ctx_s {
     ngx_voice_redis_command_t  *command;
     ngx_voice_password_task_t  *task;
     ngx_event_t                 timer;     /* of ready, of a stream's resume */
+    ngx_queue_t                 waiter;    /* for an answer, with others */
 
     unsigned                    attempts:2;    /* of the CALL */
     unsigned                    hashed:3;      /* x-hash members done */
+    unsigned                    asking:1;      /* waiter is in a queue */
+    unsigned                    location:1;    /* judged for a location */
+    unsigned                    limited:1;     /* its limit was judged */
     unsigned                    admitted:1;    /* access phase is over */
     unsigned                    identified:1;  /* X-Request-Id is set */
     unsigned                    traced:1;      /* the client began it */
@@ -163,6 +182,8 @@ ngx_int_t ngx_voice_trace(ngx_voice_ctx_t *ctx);
 ngx_int_t ngx_voice_trace_reply(ngx_voice_ctx_t *ctx);
 
 /* ngx_voice_request.c: phase handlers and the machine. */
+/* Begins it in a state, inside a phase handler, whose result it gives. */
+ngx_int_t ngx_voice_enter(ngx_voice_ctx_t *ctx, ngx_voice_state_e state);
 ngx_int_t ngx_voice_post_read_handler(ngx_http_request_t *r);
 ngx_int_t ngx_voice_access_handler(ngx_http_request_t *r);
 ngx_int_t ngx_voice_content_handler(ngx_http_request_t *r);
@@ -180,9 +201,32 @@ ngx_int_t ngx_voice_query(ngx_voice_ctx_t *ctx,
     const ngx_voice_pg_statement_t *statement, const json_t *args,
     ngx_voice_pg_done_pt done);
 
+/* ngx_voice_place.c: steps. */
+ngx_int_t ngx_voice_find_host(ngx_voice_ctx_t *ctx);
+ngx_int_t ngx_voice_find_tenant(ngx_voice_ctx_t *ctx);
+
 /* ngx_voice_auth.c: steps. */
 ngx_int_t ngx_voice_identify(ngx_voice_ctx_t *ctx);
+ngx_int_t ngx_voice_prove(ngx_voice_ctx_t *ctx);
 ngx_int_t ngx_voice_admit(ngx_voice_ctx_t *ctx);
+/* Fails with 401. */
+ngx_int_t ngx_voice_unauthorized(ngx_voice_ctx_t *ctx, const char *message);
+
+/* ngx_voice_location.c */
+/* Is a request judged for the location, being no operation of the API? */
+ngx_uint_t ngx_voice_location_judged(const ngx_voice_loc_conf_t *lcf);
+/* The access phase of such a request. */
+ngx_int_t ngx_voice_location_begin(ngx_http_request_t *r,
+    ngx_voice_loc_conf_t *lcf);
+/*
+ * Ends the request with ctx->error: NGX_DONE; or, where the location wants
+ * it, leaves that to nginx: NGX_ABORT, go on by ctx->error.status.
+ */
+ngx_int_t ngx_voice_location_refuse(ngx_voice_ctx_t *ctx);
+
+/* ngx_voice_credential.c */
+/* Sets ctx->credential; NGX_DECLINED: there is none. */
+ngx_int_t ngx_voice_credential(ngx_voice_ctx_t *ctx);
 /* A header of the request by lower-case name (voice_header_pt). */
 voice_span_t ngx_voice_request_header(void *data, const char *name);
 ngx_table_elt_t *ngx_voice_header_find(ngx_http_request_t *r,

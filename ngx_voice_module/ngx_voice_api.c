@@ -196,20 +196,12 @@ ngx_voice_api_init(ngx_conf_t *cf, ngx_voice_main_conf_t *mcf)
     ngx_uint_t              i;
     ngx_voice_operation_t  *operation;
 
-    static ngx_voice_pg_statement_t  authenticate_key = {
-        ngx_string("authenticate_key"),
-        ngx_string("select status, data, message, pagination, claims, wake, "
-                   "headers from api.authenticate_key($1)"),
-        1
-    };
-
     if (ngx_voice_api_needs(cf, mcf) != NGX_OK
         || ngx_voice_api_errors(cf, mcf) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    mcf->authenticate_key = authenticate_key;
     mcf->recall = ngx_voice_api_recall;
     mcf->replay = ngx_voice_api_replay;
     mcf->noperations = voice_contract_count(mcf->contract);

@@ -1,88 +1,147 @@
 
 /*
- * Who is it, and may it: a bearer token (JWT) or an API key becomes an
- * identity; role, scope and limit are checked against the operation.
+ * Who is it, and may it: a credential becomes an identity, from the table of
+ * known ones or by verifying it; role and scope are compared with the policy.
  */
 
-#include "ngx_voice.h"
+#include "ngx_voice_ask.h"
+#include "ngx_voice_known.h"
 
 
-#define NGX_VOICE_KEY_MAX      256         /* bytes of an API key */
-#define NGX_VOICE_JWT_LEEWAY   5           /* seconds between two clocks */
+#define NGX_VOICE_KEY_MAX     256          /* bytes of an API key */
+#define NGX_VOICE_JWT_LEEWAY  5            /* seconds between two clocks */
 
 
-/* A member of the claims and where it goes. */
-typedef struct {
-    const char  *name;
-    ngx_str_t   *to;
-    unsigned     uuid;
-} ngx_voice_claim_t;
-
-
-static ngx_int_t ngx_voice_credentials(ngx_voice_ctx_t *ctx,
-    voice_span_t *token, voice_span_t *key);
-static ngx_int_t ngx_voice_query_credentials(ngx_voice_ctx_t *ctx,
-    voice_span_t *token, voice_span_t *key);
-static void ngx_voice_hide(ngx_http_request_t *r, voice_span_t name);
-static ngx_int_t ngx_voice_unauthorized(ngx_voice_ctx_t *ctx,
-    const char *message);
-static ngx_int_t ngx_voice_identify_token(ngx_voice_ctx_t *ctx,
-    voice_span_t token);
+static ngx_int_t ngx_voice_identify_token(ngx_voice_ctx_t *ctx);
 static ngx_int_t ngx_voice_identify_claims(ngx_voice_ctx_t *ctx,
     const json_t *claims);
-static ngx_int_t ngx_voice_identify_key(ngx_voice_ctx_t *ctx,
-    voice_span_t key);
-static void ngx_voice_key_answered(void *data, ngx_voice_pg_e outcome,
-    PGresult **result);
-static ngx_int_t ngx_voice_key_accept(ngx_voice_ctx_t *ctx,
-    const PGresult *result);
-static ngx_int_t ngx_voice_identity_read(ngx_voice_ctx_t *ctx,
-    const json_t *object, const ngx_voice_claim_t *row);
-static void ngx_voice_scopes_read(ngx_voice_ctx_t *ctx,
-    const json_t *scopes);
+static ngx_int_t ngx_voice_identify_key(ngx_voice_ctx_t *ctx);
+static ngx_int_t ngx_voice_key_take(ngx_voice_main_conf_t *mcf,
+    const ngx_voice_ask_t *ask, const PGresult *result, void *record);
+static void ngx_voice_key_answered(ngx_voice_ctx_t *ctx, ngx_int_t rc,
+    const void *record);
+static ngx_int_t ngx_voice_key_read(ngx_voice_main_conf_t *mcf,
+    const json_t *data, ngx_voice_known_t *known);
+static ngx_int_t ngx_voice_proof_take(ngx_voice_main_conf_t *mcf,
+    const ngx_voice_ask_t *ask, const PGresult *result, void *record);
+static void ngx_voice_proof_answered(ngx_voice_ctx_t *ctx, ngx_int_t rc,
+    const void *record);
+static ngx_int_t ngx_voice_fresh(ngx_voice_ctx_t *ctx,
+    const ngx_voice_database_t *database);
+static ngx_voice_database_t *ngx_voice_database_of(ngx_voice_ctx_t *ctx);
+static void ngx_voice_scopes_read(ngx_voice_main_conf_t *mcf,
+    const json_t *scopes, ngx_voice_scopes_t *held);
 static ngx_uint_t ngx_voice_scope_held(const ngx_voice_scopes_t *scopes,
     ngx_uint_t scope);
+
+
+static const ngx_voice_question_t  ngx_voice_key_question = {
+    { ngx_string("authenticate_key"),
+      ngx_string("select status, data, message, pagination, claims, wake, "
+                 "headers from api.authenticate_key($1)"),
+      1 },
+    sizeof(ngx_voice_known_t), ngx_voice_key_take, ngx_voice_key_answered
+};
+
+static const ngx_voice_question_t  ngx_voice_proof_question = {
+    { ngx_string("edge_session"),
+      ngx_string("select api.edge_session($1,$2,$3,$4,$5)"), 5 },
+    sizeof(ngx_atomic_uint_t), ngx_voice_proof_take, ngx_voice_proof_answered
+};
 
 
 ngx_int_t
 ngx_voice_identify(ngx_voice_ctx_t *ctx)
 {
-    ngx_int_t     rc;
-    voice_span_t  token, key;
+    ngx_int_t           rc;
+    ngx_voice_known_t  *known;
 
-    if (ctx->policy->public) {
+    if (ctx->policy->public || ctx->known != NULL) {
         return NGX_OK;
     }
 
-    token = voice_span(NULL, 0);
-    key = voice_span(NULL, 0);
+    if (ctx->credential.text.len == 0) {
+        rc = ngx_voice_credential(ctx);
 
-    rc = ngx_voice_credentials(ctx, &token, &key);
-    if (rc != NGX_OK) {
-        return rc;
+        if (rc == NGX_DECLINED) {
+            return ctx->policy->optional ? NGX_OK
+                                         : ngx_voice_unauthorized(ctx, NULL);
+        }
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
     }
 
-    return token.len != 0 ? ngx_voice_identify_token(ctx, token)
-                          : ngx_voice_identify_key(ctx, key);
+    known = ngx_pcalloc(ctx->request->pool, sizeof(ngx_voice_known_t));
+
+    if (known == NULL
+        || ngx_voice_known_key(ctx->credential.key, ctx->credential.text)
+           != NGX_OK)
+    {
+        return ngx_voice_fail(ctx, NGX_VOICE_INTERNAL_ERROR, NULL);
+    }
+
+    if (ngx_voice_known_get(ctx->conf, ctx->credential.key, known) == NGX_OK)
+    {
+        ngx_voice_known_take(ctx, known);
+        return NGX_OK;
+    }
+
+    return ctx->credential.token ? ngx_voice_identify_token(ctx)
+                                 : ngx_voice_identify_key(ctx);
+}
+
+
+/* Behind locations nothing else proves that a session or key still lives. */
+ngx_int_t
+ngx_voice_prove(ngx_voice_ctx_t *ctx)
+{
+    ngx_str_t              params[5];
+    ngx_voice_database_t  *database;
+
+    if (!ctx->location || ctx->tenant == NULL) {
+        return NGX_OK;
+    }
+
+    database = ngx_voice_database_of(ctx);
+    if (database == NULL) {
+        return ngx_voice_fail(ctx, NGX_VOICE_SERVICE_UNAVAILABLE, NULL);
+    }
+
+    if (ngx_voice_fresh(ctx, database) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ctx->known == NULL || ctx->known->proved) {
+        return NGX_OK;
+    }
+
+    params[0] = ctx->identity.tenant;
+    params[1] = ctx->identity.actor;
+    params[2] = ctx->identity.kind;
+    params[3] = ctx->identity.role;
+    params[4] = ctx->identity.session;
+
+    return ngx_voice_ask(ctx, database->pg, &ngx_voice_proof_question,
+                         ctx->credential.key, params);
 }
 
 
 ngx_int_t
 ngx_voice_admit(ngx_voice_ctx_t *ctx)
 {
-    voice_role_e               role;
     const ngx_voice_policy_t  *policy;
 
     policy = ctx->policy;
 
-    if (policy->public) {
+    if (policy->public || ctx->known == NULL) {
         return NGX_OK;
     }
 
-    role = voice_role_parse(voice_span((char *) ctx->identity.role.data,
-                                       ctx->identity.role.len));
-
-    if (role == VOICE_ROLE_COUNT || !(policy->roles & (1u << role))) {
+    if (ctx->known->role >= VOICE_ROLE_COUNT
+        || !(policy->roles & (1u << ctx->known->role)))
+    {
         return ngx_voice_fail(ctx, NGX_VOICE_AUTH_INSUFFICIENT_PERMISSIONS,
                               "The role does not allow this.");
     }
@@ -98,158 +157,7 @@ ngx_voice_admit(ngx_voice_ctx_t *ctx)
 }
 
 
-voice_span_t
-ngx_voice_request_header(void *data, const char *name)
-{
-    ngx_table_elt_t  *h;
-
-    h = ngx_voice_header_find(data, name);
-
-    return h == NULL ? voice_span(NULL, 0)
-                     : voice_span((char *) h->value.data, h->value.len);
-}
-
-
-ngx_table_elt_t *
-ngx_voice_header_find(ngx_http_request_t *r, const char *name)
-{
-    size_t            len;
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    len = ngx_strlen(name);
-
-    for (part = &r->headers_in.headers.part; part != NULL; part = part->next)
-    {
-        h = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-            if (h[i].key.len == len
-                && ngx_memcmp(h[i].lowcase_key, name, len) == 0)
-            {
-                return &h[i];
-            }
-        }
-    }
-
-    return NULL;
-}
-
-
-/* One of token and key is set, or ctx->error. */
-static ngx_int_t
-ngx_voice_credentials(ngx_voice_ctx_t *ctx, voice_span_t *token,
-    voice_span_t *key)
-{
-    voice_span_t         header;
-    ngx_http_request_t  *r;
-
-    r = ctx->request;
-
-    if (r->headers_in.authorization != NULL) {
-        header = voice_span(
-                     (char *) r->headers_in.authorization->value.data,
-                     r->headers_in.authorization->value.len);
-
-        if (header.len <= 7
-            || ngx_strncasecmp((u_char *) header.ptr, (u_char *) "Bearer ", 7)
-               != 0)
-        {
-            return ngx_voice_unauthorized(ctx, "The header Authorization "
-                                          "must be \"Bearer\" and a token.");
-        }
-
-        *token = voice_span(header.ptr + 7, header.len - 7);
-        return NGX_OK;
-    }
-
-    *key = ngx_voice_request_header(r, "x-api-key");
-    if (key->len != 0) {
-        return NGX_OK;
-    }
-
-    if (ctx->operation->contract->stream) {
-        return ngx_voice_query_credentials(ctx, token, key);
-    }
-
-    return ngx_voice_unauthorized(ctx, NULL);
-}
-
-
-/*
- * A browser's EventSource and WebSocket cannot set headers: streams take
- * "access_token", a token or an API key, in the query.
- */
-static ngx_int_t
-ngx_voice_query_credentials(ngx_voice_ctx_t *ctx, voice_span_t *token,
-    voice_span_t *key)
-{
-    char                *buf;
-    size_t               len;
-    voice_rc_t           rc;
-    voice_span_t         query;
-    ngx_http_request_t  *r;
-
-    r = ctx->request;
-    query = voice_span((char *) r->args.data, r->args.len);
-
-    buf = ngx_pnalloc(r->pool, VOICE_JWT_MAX);
-    if (buf == NULL) {
-        return ngx_voice_fail(ctx, NGX_VOICE_INTERNAL_ERROR, NULL);
-    }
-
-    rc = voice_query_find(query, "access_token", buf, VOICE_JWT_MAX, &len);
-    if (rc != VOICE_OK || len == 0) {
-        return ngx_voice_unauthorized(ctx, NULL);
-    }
-
-    if (memchr(buf, '.', len) != NULL) {
-        *token = voice_span(buf, len);
-    } else {
-        *key = voice_span(buf, len);
-    }
-
-    ngx_voice_hide(r, voice_span("access_token=", 13));
-
-    return NGX_OK;
-}
-
-
-/*
- * Overwrites the token where nginx keeps the request line: whatever writes
- * it to a log later finds no secret.  The query and the URIs share these
- * bytes.
- */
-static void
-ngx_voice_hide(ngx_http_request_t *r, voice_span_t name)
-{
-    u_char     *p, *last;
-    ngx_str_t  *where;
-    ngx_uint_t  i;
-
-    ngx_str_t  *all[] = { &r->args, &r->request_line, &r->unparsed_uri };
-
-    for (i = 0; i < VOICE_ARRAY_SIZE(all); i++) {
-        where = all[i];
-        last = where->data + where->len;
-        p = where->data;
-
-        while (p != NULL && (size_t) (last - p) > name.len) {
-            if (ngx_memcmp(p, name.ptr, name.len) != 0) {
-                p++;
-                continue;
-            }
-
-            for (p += name.len; p < last && *p != '&' && *p != ' '; p++) {
-                *p = 'x';
-            }
-        }
-    }
-}
-
-
-static ngx_int_t
+ngx_int_t
 ngx_voice_unauthorized(ngx_voice_ctx_t *ctx, const char *message)
 {
     return ngx_voice_fail(ctx, NGX_VOICE_AUTH_INVALID_TOKEN, message);
@@ -257,7 +165,7 @@ ngx_voice_unauthorized(ngx_voice_ctx_t *ctx, const char *message)
 
 
 static ngx_int_t
-ngx_voice_identify_token(ngx_voice_ctx_t *ctx, voice_span_t token)
+ngx_voice_identify_token(ngx_voice_ctx_t *ctx)
 {
     json_t             *claims;
     ngx_int_t           rc;
@@ -269,7 +177,8 @@ ngx_voice_identify_token(ngx_voice_ctx_t *ctx, voice_span_t token)
     rules.now = ngx_time();
     rules.leeway = NGX_VOICE_JWT_LEEWAY;
 
-    result = voice_jwt_verify(ctx->conf->keys, &rules, token, &claims);
+    result = voice_jwt_verify(ctx->conf->keys, &rules, ctx->credential.text,
+                              &claims);
 
     if (result == VOICE_JWT_INTERNAL) {
         return ngx_voice_fail(ctx, NGX_VOICE_INTERNAL_ERROR, NULL);
@@ -286,156 +195,229 @@ ngx_voice_identify_token(ngx_voice_ctx_t *ctx, voice_span_t token)
 }
 
 
+/* A token of our own; whether its session lives is asked elsewhere. */
 static ngx_int_t
 ngx_voice_identify_claims(ngx_voice_ctx_t *ctx, const json_t *claims)
 {
-    const ngx_voice_claim_t  rows[] = {
-        { "sub", &ctx->identity.actor, 1 },
-        { "tenant_id", &ctx->identity.tenant, 1 },
-        { "sid", &ctx->identity.session, 1 },
-        { "role", &ctx->identity.role, 0 },
-        { NULL, NULL, 0 }
-    };
+    ngx_voice_known_t  *known;
 
-    ngx_str_set(&ctx->identity.kind, "user");
-    ngx_voice_scopes_read(ctx, NULL);
+    known = ngx_pcalloc(ctx->request->pool, sizeof(ngx_voice_known_t));
+    if (known == NULL) {
+        return ngx_voice_fail(ctx, NGX_VOICE_INTERNAL_ERROR, NULL);
+    }
 
-    return ngx_voice_identity_read(ctx, claims, rows);
+    if (ngx_voice_known_uuid(claims, "sub", known->actor) != NGX_OK
+        || ngx_voice_known_uuid(claims, "tenant_id", known->tenant) != NGX_OK
+        || ngx_voice_known_uuid(claims, "sid", known->session) != NGX_OK
+        || voice_json_text(claims, "role").len == 0)
+    {
+        return ngx_voice_unauthorized(ctx, "The token lacks a claim.");
+    }
+
+    known->kind = NGX_VOICE_KIND_USER;
+    known->role = voice_role_parse(voice_json_text(claims, "role"));
+    known->since = ngx_voice_watch_now(&ctx->conf->shared->watch);
+    known->expires = json_integer_value(json_object_get(claims, "exp"))
+                     + NGX_VOICE_JWT_LEEWAY;
+    ngx_voice_scopes_read(ctx->conf, NULL, &known->scopes);
+
+    ngx_voice_known_put(ctx->conf, ctx->credential.key, known);
+    ngx_voice_known_take(ctx, known);
+
+    return NGX_OK;
 }
 
 
 static ngx_int_t
-ngx_voice_identify_key(ngx_voice_ctx_t *ctx, voice_span_t key)
+ngx_voice_identify_key(ngx_voice_ctx_t *ctx)
 {
-    char       hex[VOICE_SHA256_LEN * 2 + 1];
-    ngx_str_t  param;
+    char                   hex[VOICE_HEX_LEN(VOICE_SHA256_LEN)];
+    ngx_str_t              param;
+    ngx_voice_database_t  *database;
 
-    if (key.len > NGX_VOICE_KEY_MAX) {
+    if (ctx->credential.text.len > NGX_VOICE_KEY_MAX) {
         return ngx_voice_unauthorized(ctx, NULL);
     }
 
-    if (voice_sha256_hex(hex, key) != VOICE_OK) {
-        return ngx_voice_fail(ctx, NGX_VOICE_INTERNAL_ERROR, NULL);
+    database = ngx_voice_database_of(ctx);
+    if (database == NULL) {
+        return ngx_voice_fail(ctx, NGX_VOICE_SERVICE_UNAVAILABLE, NULL);
     }
 
     param.data = (u_char *) hex;
-    param.len = VOICE_SHA256_LEN * 2;
+    param.len = voice_hex_encode(hex, voice_span((char *) ctx->credential.key,
+                                                 VOICE_SHA256_LEN));
 
-    ctx->query = ngx_voice_pg_send(ctx->conf->pg, &ctx->conf->authenticate_key,
-                                   &param, ngx_voice_key_answered, ctx);
-    if (ctx->query == NULL) {
-        return ngx_voice_fail(ctx, NGX_VOICE_INTERNAL_ERROR, NULL);
+    return ngx_voice_ask(ctx, database->pg, &ngx_voice_key_question,
+                         ctx->credential.key, &param);
+}
+
+
+static ngx_int_t
+ngx_voice_key_take(ngx_voice_main_conf_t *mcf, const ngx_voice_ask_t *ask,
+    const PGresult *result, void *record)
+{
+    json_t              *data;
+    ngx_int_t            rc;
+    ngx_voice_known_t   *known = record;
+    voice_json_error_t   err;
+
+    if (!voice_span_eq(ngx_voice_column(result, NGX_VOICE_COLUMN_STATUS),
+                       VOICE_SPAN("200")))
+    {
+        return NGX_DECLINED;
     }
 
-    return NGX_AGAIN;
+    data = voice_json_parse(ngx_voice_column(result, NGX_VOICE_COLUMN_DATA),
+                            &err);
+    rc = ngx_voice_key_read(mcf, data, known);
+    json_decref(data);
+
+    if (rc == NGX_OK) {
+        known->since = ask->since;
+        ngx_voice_known_put(mcf, ask->key, known);
+    }
+
+    return rc;
 }
 
 
 static void
-ngx_voice_key_answered(void *data, ngx_voice_pg_e outcome, PGresult **result)
+ngx_voice_key_answered(ngx_voice_ctx_t *ctx, ngx_int_t rc,
+    const void *record)
 {
-    ngx_int_t         rc;
-    ngx_voice_ctx_t  *ctx = data;
+    ngx_voice_known_t  *known;
 
-    ctx->query = NULL;
-
-    rc = outcome == NGX_VOICE_PG_RESULT
-         ? ngx_voice_key_accept(ctx, *result)
-         : ngx_voice_fail_pg(ctx, outcome, *result);
+    if (rc == NGX_DECLINED) {
+        rc = ngx_voice_unauthorized(ctx, "The API key is not valid.");
+    }
 
     if (rc != NGX_OK) {
         ngx_voice_refuse(ctx);
         return;
     }
 
-    ngx_voice_resume(ctx, NGX_VOICE_ADMIT);
+    known = ngx_palloc(ctx->request->pool, sizeof(ngx_voice_known_t));
+
+    if (known == NULL) {
+        (void) ngx_voice_fail(ctx, NGX_VOICE_INTERNAL_ERROR, NULL);
+        ngx_voice_refuse(ctx);
+        return;
+    }
+
+    ngx_memcpy(known, record, sizeof(ngx_voice_known_t));
+    ngx_voice_known_take(ctx, known);
+    ngx_voice_resume(ctx, NGX_VOICE_TENANT);
 }
 
 
 static ngx_int_t
-ngx_voice_key_accept(ngx_voice_ctx_t *ctx, const PGresult *result)
+ngx_voice_key_read(ngx_voice_main_conf_t *mcf, const json_t *data,
+    ngx_voice_known_t *known)
 {
-    json_t             *data;
-    ngx_int_t           rc;
-    voice_span_t        text;
-    voice_json_error_t  err;
+    known->kind = NGX_VOICE_KIND_API_KEY;
+    known->role = voice_role_parse(voice_json_text(data, "role"));
+    known->expires = json_integer_value(json_object_get(data, "expires"));
+    known->rate.rate = json_integer_value(json_object_get(data, "rate"));
+    known->rate.burst = json_integer_value(json_object_get(data, "burst"));
 
-    const ngx_voice_claim_t  rows[] = {
-        { "key_id", &ctx->identity.actor, 1 },
-        { "tenant_id", &ctx->identity.tenant, 1 },
-        { "role", &ctx->identity.role, 0 },
-        { NULL, NULL, 0 }
-    };
+    ngx_voice_scopes_read(mcf, json_object_get(data, "scopes"),
+                          &known->scopes);
 
-    text = ngx_voice_column(result, NGX_VOICE_COLUMN_STATUS);
-    if (!voice_span_eq(text, VOICE_SPAN("200"))) {
-        return ngx_voice_unauthorized(ctx, "The API key is not valid.");
-    }
-
-    text = ngx_voice_column(result, NGX_VOICE_COLUMN_DATA);
-
-    data = voice_json_parse(text, &err);
-    if (data == NULL) {
-        return ngx_voice_fail(ctx, NGX_VOICE_INTERNAL_ERROR, NULL);
-    }
-
-    ngx_str_set(&ctx->identity.kind, "api_key");
-
-    ngx_voice_scopes_read(ctx, json_object_get(data, "scopes"));
-    rc = ngx_voice_identity_read(ctx, data, rows);
-    json_decref(data);
-
-    return rc;
+    return ngx_voice_known_uuid(data, "key_id", known->actor) == NGX_OK
+           && ngx_voice_known_uuid(data, "tenant_id", known->tenant)
+              == NGX_OK
+           ? NGX_OK : NGX_ERROR;
 }
 
 
 static ngx_int_t
-ngx_voice_identity_read(ngx_voice_ctx_t *ctx, const json_t *object,
-    const ngx_voice_claim_t *row)
+ngx_voice_proof_take(ngx_voice_main_conf_t *mcf, const ngx_voice_ask_t *ask,
+    const PGresult *result, void *record)
 {
-    ngx_str_t     copy;
-    voice_span_t  value;
+    ngx_atomic_uint_t  *since = record;
 
-    for ( /* void */ ; row->name != NULL; row++) {
-        value = voice_json_text(object, row->name);
-
-        if (value.len == 0 || (row->uuid && !voice_uuid_valid(value))) {
-            return ngx_voice_unauthorized(ctx, "The token lacks a claim.");
-        }
-
-        copy.data = (u_char *) value.ptr;
-        copy.len = value.len;
-
-        row->to->data = ngx_pstrdup(ctx->request->pool, &copy);
-        if (row->to->data == NULL) {
-            return ngx_voice_fail(ctx, NGX_VOICE_INTERNAL_ERROR, NULL);
-        }
-
-        row->to->len = copy.len;
-    }
+    *since = ask->since;
 
     return NGX_OK;
 }
 
 
+static void
+ngx_voice_proof_answered(ngx_voice_ctx_t *ctx, ngx_int_t rc,
+    const void *record)
+{
+    ngx_voice_known_t         known;
+    const ngx_atomic_uint_t  *since = record;
+
+    if (rc != NGX_OK) {
+        ngx_voice_refuse(ctx);
+        return;
+    }
+
+    known = *ctx->known;
+    known.proved = 1;
+    known.since = *since;
+    ngx_voice_known_put(ctx->conf, ctx->credential.key, &known);
+
+    ngx_voice_resume(ctx, NGX_VOICE_ADMIT);
+}
+
+
+/* A copy that nobody could have revoked for a while is good for some time. */
+static ngx_int_t
+ngx_voice_fresh(ngx_voice_ctx_t *ctx, const ngx_voice_database_t *database)
+{
+    ngx_msec_t                    lag, main;
+    const ngx_voice_watch_t      *watch;
+    const ngx_voice_database_t   *first;
+
+    watch = &ctx->conf->shared->watch;
+    first = ctx->conf->databases->elts;
+    lag = ngx_voice_watch_lag(watch, database - first);
+    main = ngx_voice_watch_lag(watch, 0);
+    lag = ngx_max(lag, main);
+
+    if (lag <= NGX_VOICE_WATCH_FRESH) {
+        return NGX_OK;
+    }
+
+    if (lag > ctx->conf->stale) {
+        return ngx_voice_fail(ctx, NGX_VOICE_SERVICE_UNAVAILABLE, NULL);
+    }
+
+    ngx_voice_count(ctx->conf, NGX_VOICE_COUNT_stale_uses, 1);
+
+    return NGX_OK;
+}
+
+
+/* Where the tenant's data are; NULL: no such shard. */
+static ngx_voice_database_t *
+ngx_voice_database_of(ngx_voice_ctx_t *ctx)
+{
+    return ngx_voice_database_find(ctx->conf->databases,
+                                   ctx->tenant == NULL ? ""
+                                   : (char *) ctx->tenant->shard);
+}
+
+
 /* No list, or "*" in it: all scopes.  Unknown ones give nothing. */
 static void
-ngx_voice_scopes_read(ngx_voice_ctx_t *ctx, const json_t *scopes)
+ngx_voice_scopes_read(ngx_voice_main_conf_t *mcf, const json_t *scopes,
+    ngx_voice_scopes_t *held)
 {
-    size_t               i;
-    ngx_uint_t           n;
-    const char         **names;
-    const json_t        *item;
-    ngx_voice_scopes_t  *held;
-
-    held = &ctx->identity.scopes;
+    size_t         i;
+    ngx_uint_t     n;
+    const char   **names;
+    const json_t  *item;
 
     if (scopes == NULL) {
         ngx_memset(held, 0xff, sizeof(ngx_voice_scopes_t));
         return;
     }
 
-    names = ctx->conf->scopes->elts;
+    names = mcf->scopes->elts;
 
     json_array_foreach(scopes, i, item) {
         if (!json_is_string(item)) {
@@ -447,7 +429,7 @@ ngx_voice_scopes_read(ngx_voice_ctx_t *ctx, const json_t *scopes)
             return;
         }
 
-        for (n = 0; n < ctx->conf->scopes->nelts; n++) {
+        for (n = 0; n < mcf->scopes->nelts; n++) {
             if (ngx_strcmp(json_string_value(item), names[n]) == 0) {
                 held->bits[n / 64] |= (uint64_t) 1 << n % 64;
             }

@@ -131,6 +131,9 @@ ngx_voice_conf_jwt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     kid = voice_span((char *) key.kid.data, key.kid.len);
     secret = voice_span((char *) key.secret.data, key.secret.len);
 
+    ngx_voice_generation_add(mcf, kid.ptr, kid.len);
+    ngx_voice_generation_add(mcf, secret.ptr, secret.len);
+
     if (voice_jwt_keys_add_secret(mcf->keys, ngx_voice_jwt_algs[i].alg, kid,
                                   secret)
         != VOICE_OK)

@@ -31,6 +31,8 @@
     ROW(BAD_REQUEST)                                                         \
     ROW(AUTH_INVALID_TOKEN)                                                  \
     ROW(AUTH_INSUFFICIENT_PERMISSIONS)                                       \
+    ROW(TENANT_SUSPENDED)                                                    \
+    ROW(ADDRESS_NOT_ALLOWED)                                                 \
     ROW(RESOURCE_NOT_FOUND)                                                  \
     ROW(METHOD_NOT_ALLOWED)                                                  \
     ROW(NOT_ACCEPTABLE)                                                      \
@@ -93,7 +95,6 @@ typedef struct {
     ngx_str_t                 contract_version;
     char                      contract_digest[VOICE_SHA256_LEN * 2 + 1];
     ngx_voice_error_row_t     errors[NGX_VOICE_ERROR_COUNT];
-    ngx_voice_pg_statement_t  authenticate_key;
     ngx_voice_pg_statement_t  recall;      /* is a reply stored? */
     ngx_voice_pg_statement_t  replay;      /* gives it */
     voice_jwt_keys_t         *keys;
@@ -103,6 +104,9 @@ typedef struct {
                                               none */
     ngx_voice_redis_conf_t    redis_conf;
     ngx_voice_password_conf_t  password_conf;
+    ngx_msec_t                stale;       /* voice_stale */
+    uint64_t                  generation;  /* a hash of what copies in shared
+                                              memory depend on */
     ngx_shm_zone_t           *zone;
     ngx_voice_shared_t       *shared;      /* in the zone */
     ngx_voice_endpoint_t     *unrouted[NGX_VOICE_UNROUTED_MAX];
@@ -115,6 +119,8 @@ typedef struct {
     ngx_voice_redis_t        *redis;
     ngx_voice_password_t     *hasher;
     ngx_voice_jwks_t         *jwks;
+    ngx_voice_watcher_t      *watcher;
+    ngx_queue_t               asks;        /* ngx_voice_ask_t under way */
     ngx_voice_process_t      *process;     /* its row in the zone */
     ngx_uint_t               *seen;        /* what the zone's counters have */
     ngx_uint_t                stopped;     /* the process exits */
@@ -129,12 +135,22 @@ typedef enum {
 } ngx_voice_stream_e;
 
 
+typedef enum {
+    NGX_VOICE_AUTH_OFF = 0,
+    NGX_VOICE_AUTH_ON,
+    NGX_VOICE_AUTH_OPTIONAL
+} ngx_voice_auth_e;
+
+
 typedef struct {
-    ngx_flag_t   api;                      /* voice_api */
-    ngx_uint_t   stream;                   /* ngx_voice_stream_e */
-    ngx_flag_t   error;                    /* voice_error */
-    ngx_flag_t   status;                   /* voice_status */
-    ngx_str_t    docs;                     /* the page, not the path */
+    ngx_voice_policy_t  policy;            /* voice_auth */
+    ngx_uint_t          auth;              /* ngx_voice_auth_e */
+    ngx_flag_t          hosts;             /* voice_hosts */
+    ngx_flag_t          api;               /* voice_api */
+    ngx_uint_t          stream;            /* ngx_voice_stream_e */
+    ngx_flag_t          error;             /* voice_error */
+    ngx_flag_t          status;            /* voice_status */
+    ngx_str_t           docs;              /* the page, not the path */
 } ngx_voice_loc_conf_t;
 
 
@@ -142,6 +158,19 @@ typedef struct {
 char *ngx_voice_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_voice_conf_jwt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_voice_conf_docs(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+/* ngx_voice_location.c: voice_auth. */
+char *ngx_voice_conf_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_voice_location_merge(ngx_conf_t *cf,
+    const ngx_voice_loc_conf_t *parent, ngx_voice_loc_conf_t *child);
+
+/*
+ * ngx_voice_generation.c: what copies in shared memory depend on goes into
+ * mcf->generation; the last call is at the end of the configuration.
+ */
+void ngx_voice_generation_add(ngx_voice_main_conf_t *mcf, const void *data,
+    size_t len);
+void ngx_voice_generation_end(ngx_voice_main_conf_t *mcf);
+
 /* ngx_voice_api.c: loads the contract; both refuse with a logged reason. */
 char *ngx_voice_conf_contract(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_voice_conf_functions(ngx_conf_t *cf, ngx_command_t *cmd,

@@ -4,7 +4,7 @@
  * internal redirect, undone when the request ends.
  */
 
-#include "ngx_voice.h"
+#include "ngx_voice_ask.h"
 
 #include <openssl/rand.h>
 
@@ -121,6 +121,8 @@ ngx_voice_ctx_cancel(void *data)
         ngx_voice_pg_cancel(ctx->query);
         ctx->query = NULL;
     }
+
+    ngx_voice_ask_cancel(ctx);
 
     if (ctx->command != NULL) {
         ngx_voice_redis_cancel(ctx->command);

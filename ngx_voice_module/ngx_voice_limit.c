@@ -50,6 +50,10 @@ ngx_voice_limit(ngx_voice_ctx_t *ctx)
     class = ctx->policy->limit;
     wait = 0;
 
+    if (class == NULL) {
+        return NGX_OK;
+    }
+
     ngx_voice_limit_key(ctx, key, &len);
 
     ngx_shmtx_lock(&mcf->slab->mutex);

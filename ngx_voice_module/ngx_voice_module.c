@@ -206,11 +206,13 @@ static ngx_command_t  ngx_voice_commands[] = {
 
     /*
      * Syntax:  voice_zone size;
-     * Default: voice_zone 4m;
+     * Default: voice_zone 16m;
      * Context: http
      *
-     * Shared memory for metrics and limits.  Kept over a reload while the
-     * size stays the same.
+     * Shared memory, 1m at least: a quarter for credentials that were
+     * verified (about 3400 a megabyte of it), an eighth for tenants (about
+     * 500 a megabyte), a twentieth for hosts, the rest for metrics and
+     * limits.  Kept over a reload while the size stays the same.
      */
     { ngx_string("voice_zone"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
@@ -250,6 +252,56 @@ static ngx_command_t  ngx_voice_commands[] = {
       ngx_conf_set_str_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_voice_main_conf_t, stream_store),
+      NULL },
+
+    /*
+     * Syntax:  voice_auth off|on|optional [role=name,...] [scope=name];
+     * Default: voice_auth off;
+     * Context: http, server, location
+     *
+     * Lets nobody into a location, whatever nginx serves there, who has no
+     * valid bearer token or API key; "optional" lets those in who send none.
+     * role names who may, a ranked role admits those above it, too; scope is
+     * one that an API key must have.  Operations of voice_api and
+     * voice_stream are judged by the contract instead.
+     */
+    { ngx_string("voice_auth"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE123,
+      ngx_voice_conf_auth,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    /*
+     * Syntax:  voice_hosts on|off;
+     * Default: voice_hosts off;
+     * Context: http, server, location
+     *
+     * Finds the tenant of the request's host in the host map: requests
+     * without credentials are that tenant's, credentials of another tenant
+     * are refused.
+     */
+    { ngx_string("voice_hosts"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_voice_loc_conf_t, hosts),
+      NULL },
+
+    /*
+     * Syntax:  voice_stale time;
+     * Default: voice_stale 30s;
+     * Context: http
+     *
+     * How long locations behind voice_auth go on by what was read from the
+     * database before it could not be asked any more; afterwards they answer
+     * 503.
+     */
+    { ngx_string("voice_stale"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_voice_main_conf_t, stale),
       NULL },
 
     /*
@@ -380,6 +432,7 @@ ngx_voice_create_main_conf(ngx_conf_t *cf)
 
     mcf->token_lifetime = NGX_CONF_UNSET;
     mcf->stream_window = NGX_CONF_UNSET;
+    mcf->stale = NGX_CONF_UNSET_MSEC;
     mcf->password_conf.cost = NGX_CONF_UNSET_UINT;
     mcf->password_conf.limit = 64;
     mcf->password_conf.threads = 2;
@@ -396,6 +449,7 @@ ngx_voice_init_main_conf(ngx_conf_t *cf, void *conf)
 
     ngx_conf_init_value(mcf->token_lifetime, 30 * 60);
     ngx_conf_init_value(mcf->stream_window, 55 * 60);
+    ngx_conf_init_msec_value(mcf->stale, 30000);
     ngx_conf_init_uint_value(mcf->password_conf.cost, 12);
 
     if (mcf->issuer.data == NULL) {
@@ -424,6 +478,8 @@ ngx_voice_init_main_conf(ngx_conf_t *cf, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    ngx_voice_generation_end(mcf);
+
     return NGX_CONF_OK;
 }
 
@@ -442,6 +498,9 @@ ngx_voice_create_loc_conf(ngx_conf_t *cf)
     lcf->stream = NGX_CONF_UNSET_UINT;
     lcf->error = NGX_CONF_UNSET;
     lcf->status = NGX_CONF_UNSET;
+    lcf->auth = NGX_CONF_UNSET_UINT;
+    lcf->hosts = NGX_CONF_UNSET;
+    lcf->policy.scope = NGX_VOICE_NO_SCOPE;
 
     return lcf;
 }
@@ -460,6 +519,7 @@ ngx_voice_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_init_value(conf->error, 0);
     ngx_conf_init_value(conf->status, 0);
     ngx_conf_merge_str_value(conf->docs, prev->docs, "");
+    ngx_conf_merge_value(conf->hosts, prev->hosts, 0);
 
     if (conf->api && conf->stream) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -478,7 +538,7 @@ ngx_voice_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
-    return NGX_CONF_OK;
+    return ngx_voice_location_merge(cf, prev, conf);
 }
 
 
@@ -604,10 +664,17 @@ ngx_voice_init_process(ngx_cycle_t *cycle)
                                             cycle->log);
 
     mcf->jwks = ngx_voice_jwks_create(mcf->issuers, cycle);
+    mcf->watcher = ngx_voice_watch_create(
+        &mcf->shared->watch, mcf->databases,
+        &mcf->shared->counters[NGX_VOICE_COUNT_changes], mcf->slab, cycle);
 
-    if (mcf->redis == NULL || mcf->hasher == NULL || mcf->jwks == NULL) {
+    if (mcf->redis == NULL || mcf->hasher == NULL || mcf->watcher == NULL
+        || mcf->jwks == NULL)
+    {
         return NGX_ERROR;
     }
+
+    ngx_queue_init(&mcf->asks);
 
     return ngx_voice_figures_start(cycle, mcf);
 }
@@ -628,6 +695,7 @@ ngx_voice_exit_process(ngx_cycle_t *cycle)
     /* what still waits is answered, and begins nothing new */
     mcf->stopped = 1;
 
+    ngx_voice_watch_destroy(mcf->watcher);
     ngx_voice_databases_destroy(mcf->databases);
     ngx_voice_redis_destroy(mcf->redis);
     ngx_voice_jwks_destroy(mcf->jwks);

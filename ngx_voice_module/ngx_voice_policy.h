@@ -31,6 +31,7 @@ typedef struct {
                                               NGX_VOICE_NO_SCOPE */
     const voice_limit_class_t  *limit;     /* NULL: no limit */
     unsigned                    public:1;  /* no credentials are looked at */
+    unsigned                    optional:1;    /* none need be there */
 } ngx_voice_policy_t;
 
 

@@ -36,7 +36,10 @@ static ngx_uint_t ngx_voice_call_again(ngx_voice_ctx_t *ctx,
 
 
 static const ngx_voice_step_pt  ngx_voice_steps[] = {
+    ngx_voice_find_host,                   /* NGX_VOICE_HOST */
     ngx_voice_identify,                    /* NGX_VOICE_IDENTIFY */
+    ngx_voice_find_tenant,                 /* NGX_VOICE_TENANT */
+    ngx_voice_prove,                       /* NGX_VOICE_PROVE */
     ngx_voice_admit,                       /* NGX_VOICE_ADMIT */
     ngx_voice_limit,                       /* NGX_VOICE_LIMIT */
     ngx_voice_admitted,                    /* NGX_VOICE_ADMITTED */
@@ -96,7 +99,7 @@ ngx_voice_access_handler(ngx_http_request_t *r)
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_voice_module);
 
-    if (!lcf->api && !lcf->stream) {
+    if (!lcf->api && !lcf->stream && !ngx_voice_location_judged(lcf)) {
         return NGX_DECLINED;
     }
 
@@ -104,10 +107,18 @@ ngx_voice_access_handler(ngx_http_request_t *r)
 
     if (ctx == NULL) {
 
+        if (!lcf->api && !lcf->stream) {
+            return ngx_voice_location_begin(r, lcf);
+        }
+
         /* nchan aborts where it gets a subscriber while it exits; a client
          * whose connection ends connects anew */
         return lcf->stream && ngx_exiting ? NGX_HTTP_CLOSE
                                           : ngx_voice_begin(r, lcf);
+    }
+
+    if (ctx->state == NGX_VOICE_DONE && ctx->location) {
+        return ctx->error.status;
     }
 
     return ctx->admitted ? NGX_OK : NGX_AGAIN;
@@ -161,8 +172,15 @@ ngx_voice_resume(ngx_voice_ctx_t *ctx, ngx_voice_state_e state)
 
     ctx->state = state;
 
-    if (ngx_voice_run(ctx) == NGX_DECLINED) {
+    switch (ngx_voice_run(ctx)) {
+
+    case NGX_DECLINED:
+    case NGX_ABORT:
         ngx_http_core_run_phases(r);
+        break;
+
+    default:
+        break;
     }
 
     ngx_http_run_posted_requests(c);
@@ -172,7 +190,15 @@ ngx_voice_resume(ngx_voice_ctx_t *ctx, ngx_voice_state_e state)
 void
 ngx_voice_refuse(ngx_voice_ctx_t *ctx)
 {
-    ngx_voice_finish(ctx, ngx_voice_send_error(ctx));
+    ngx_connection_t  *c;
+
+    c = ctx->request->connection;
+
+    if (ngx_voice_location_refuse(ctx) == NGX_ABORT) {
+        ngx_http_core_run_phases(ctx->request);
+    }
+
+    ngx_http_run_posted_requests(c);
 }
 
 
@@ -255,6 +281,19 @@ ngx_voice_query(ngx_voice_ctx_t *ctx,
 }
 
 
+ngx_int_t
+ngx_voice_enter(ngx_voice_ctx_t *ctx, ngx_voice_state_e state)
+{
+    ngx_int_t  rc;
+
+    ctx->state = state;
+    rc = ngx_voice_run(ctx);
+
+    return rc == NGX_DECLINED ? NGX_OK
+           : rc == NGX_ABORT ? (ngx_int_t) ctx->error.status : rc;
+}
+
+
 static ngx_int_t
 ngx_voice_begin(ngx_http_request_t *r, ngx_voice_loc_conf_t *lcf)
 {
@@ -269,9 +308,7 @@ ngx_voice_begin(ngx_http_request_t *r, ngx_voice_loc_conf_t *lcf)
     rc = ngx_voice_route_find(ctx, lcf);
 
     if (rc == NGX_OK) {
-        ctx->state = NGX_VOICE_IDENTIFY;
-        rc = ngx_voice_run(ctx);
-        return rc == NGX_DECLINED ? NGX_OK : rc;
+        return ngx_voice_enter(ctx, NGX_VOICE_HOST);
     }
 
     ctx->state = NGX_VOICE_DONE;
@@ -398,7 +435,10 @@ ngx_voice_allow(ngx_voice_ctx_t *ctx)
 }
 
 
-/* Runs steps until one waits or ends; DONE: the request may be gone. */
+/*
+ * Runs steps until one waits or ends; DONE: the request may be gone; ABORT:
+ * refused, nginx goes on by ctx->error.status.
+ */
 static ngx_int_t
 ngx_voice_run(ngx_voice_ctx_t *ctx)
 {
@@ -418,10 +458,7 @@ ngx_voice_run(ngx_voice_ctx_t *ctx)
             return ngx_voice_wait(ctx);
 
         case NGX_ERROR:
-            rc = ngx_voice_send_error(ctx);
-            ctx->state = NGX_VOICE_DONE;
-            ngx_http_finalize_request(ctx->request, rc);
-            return NGX_DONE;
+            return ngx_voice_location_refuse(ctx);
 
         default:
             return rc;
@@ -460,7 +497,9 @@ ngx_voice_admitted(ngx_voice_ctx_t *ctx)
 {
     ngx_http_request_t  *r;
 
-    if (ctx->operation->contract->stream && ctx->channel.len == 0) {
+    if (!ctx->location && ctx->operation->contract->stream
+        && ctx->channel.len == 0)
+    {
         ctx->next = NGX_VOICE_VALIDATE;
         return ngx_voice_stream_acceptable(ctx);
     }

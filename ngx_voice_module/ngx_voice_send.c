@@ -221,7 +221,12 @@ ngx_voice_error_handler(ngx_http_request_t *r)
     ngx_voice_method_restore(r);
     status = r->err_status == 0 ? NGX_HTTP_NOT_FOUND : r->err_status;
 
-    (void) ngx_voice_fail_status(ctx, status);
+    /* the refusal of a location has a code of its own */
+
+    if (ctx->error.status != status) {
+        (void) ngx_voice_fail_status(ctx, status);
+    }
+
     r->err_status = ctx->error.status;
 
     return ngx_voice_send_error(ctx);

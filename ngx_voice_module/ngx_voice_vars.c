@@ -9,6 +9,10 @@
 
 static ngx_int_t ngx_voice_var_text(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_voice_var_tenant_id(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_voice_var_tenant(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_voice_var_request_id(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_voice_var_route(ngx_http_request_t *r,
@@ -37,16 +41,25 @@ static ngx_http_variable_t  ngx_voice_variables[] = {
     { ngx_string("voice_trace_id"), NULL, ngx_voice_var_text,
       offsetof(ngx_voice_ctx_t, trace_id), NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
-    /* tenant, user or key, and role of an identified caller, else empty */
-    { ngx_string("voice_tenant"), NULL, ngx_voice_var_text,
-      offsetof(ngx_voice_ctx_t, identity.tenant),
+    /* the tenant of the caller or of the host, else empty */
+    { ngx_string("voice_tenant"), NULL, ngx_voice_var_tenant_id, 0,
       NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    /* user or key, and role of an identified caller, else empty */
     { ngx_string("voice_actor"), NULL, ngx_voice_var_text,
       offsetof(ngx_voice_ctx_t, identity.actor),
       NGX_HTTP_VAR_NOCACHEABLE, 0 },
     { ngx_string("voice_role"), NULL, ngx_voice_var_text,
       offsetof(ngx_voice_ctx_t, identity.role),
       NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    /* of the tenant's record, empty where it is not known or says nothing */
+    { ngx_string("voice_plan"), NULL, ngx_voice_var_tenant,
+      offsetof(ngx_voice_tenant_t, plan), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+    { ngx_string("voice_upstream"), NULL, ngx_voice_var_tenant,
+      offsetof(ngx_voice_tenant_t, upstream), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+    { ngx_string("voice_shard"), NULL, ngx_voice_var_tenant,
+      offsetof(ngx_voice_tenant_t, shard), NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     /* template of the operation's path, "-" without one */
     { ngx_string("voice_route"), NULL, ngx_voice_var_route, 0,
@@ -153,6 +166,45 @@ ngx_voice_var_text(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     ctx = ngx_voice_ctx(r);
     ngx_voice_var_set(v, ctx == NULL ? &none
                                      : (ngx_str_t *) ((u_char *) ctx + data));
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_voice_var_tenant_id(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t data)
+{
+    ngx_voice_ctx_t  *ctx;
+
+    static const ngx_str_t  none = ngx_string("");
+
+    ctx = ngx_voice_ctx(r);
+    ngx_voice_var_set(v, ctx == NULL ? &none
+                         : ctx->identity.tenant.len != 0
+                           ? &ctx->identity.tenant : &ctx->host_tenant);
+
+    return NGX_OK;
+}
+
+
+/* A name of the tenant's record, at offset data. */
+static ngx_int_t
+ngx_voice_var_tenant(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t data)
+{
+    ngx_str_t         text;
+    ngx_voice_ctx_t  *ctx;
+
+    ctx = ngx_voice_ctx(r);
+    ngx_str_set(&text, "");
+
+    if (ctx != NULL && ctx->tenant != NULL) {
+        text.data = (u_char *) ctx->tenant + data;
+        text.len = ngx_strlen(text.data);
+    }
+
+    ngx_voice_var_set(v, &text);
 
     return NGX_OK;
 }

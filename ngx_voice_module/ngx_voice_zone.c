@@ -4,15 +4,17 @@
  * or, for errors, at first sight.
  */
 
-#include "ngx_voice.h"
+#include "ngx_voice_known.h"
 
 
-#define NGX_VOICE_ZONE_DEFAULT  (4 * 1024 * 1024)
-#define NGX_VOICE_ZONE_MIN      (256 * 1024)
+#define NGX_VOICE_ZONE_DEFAULT  (16 * 1024 * 1024)
+#define NGX_VOICE_ZONE_MIN      (1024 * 1024)
 #define NGX_VOICE_UNROUTED      "-"
 
 
 static ngx_int_t ngx_voice_zone_init(ngx_shm_zone_t *zone, void *data);
+static ngx_int_t ngx_voice_zone_tables(ngx_voice_main_conf_t *mcf,
+    size_t size);
 static ngx_int_t ngx_voice_zone_endpoints(ngx_voice_main_conf_t *mcf);
 static void ngx_voice_endpoint_count(ngx_voice_endpoint_t *endpoint,
     ngx_uint_t status, ngx_msec_int_t ms, ngx_uint_t timed);
@@ -63,7 +65,7 @@ ngx_voice_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     size = ngx_parse_size(&value[1]);
 
     if (size < NGX_VOICE_ZONE_MIN) {
-        return "must be a size of at least 256k";
+        return "must be a size of at least 1m";
     }
 
     return ngx_voice_zone_add(cf, mcf, size) == NGX_OK ? NGX_CONF_OK
@@ -246,6 +248,11 @@ ngx_voice_zone_init(ngx_shm_zone_t *zone, void *data)
         mcf->slab->log_nomem = 0;
         ngx_voice_limit_init(mcf->shared);
         mcf->shared->born = ngx_time();
+        ngx_voice_watch_init(&mcf->shared->watch);
+
+        if (ngx_voice_zone_tables(mcf, zone->shm.size) != NGX_OK) {
+            return NGX_ERROR;
+        }
     }
 
     mcf->loads = ++mcf->shared->loads;
@@ -255,6 +262,39 @@ ngx_voice_zone_init(ngx_shm_zone_t *zone, void *data)
         ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
                       "\"voice_zone\" is too small for the contract");
         return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* Parts of the zone; the rest is for figures and limits. */
+static ngx_int_t
+ngx_voice_zone_tables(ngx_voice_main_conf_t *mcf, size_t size)
+{
+    ngx_uint_t           i;
+    ngx_voice_shared_t  *shared;
+
+    shared = mcf->shared;
+
+    const struct {
+        ngx_voice_table_t  **table;
+        size_t               part;         /* 1 / part of the zone */
+        size_t               size;
+    } tables[] = {
+        { &shared->known, 4, sizeof(ngx_voice_known_t) },
+        { &shared->tenants, 8, sizeof(ngx_voice_tenant_t) },
+        { &shared->hosts, 32, sizeof(ngx_voice_host_t) },
+        { &shared->nohosts, 64, sizeof(ngx_voice_host_t) }
+    };
+
+    for (i = 0; i < VOICE_ARRAY_SIZE(tables); i++) {
+        *tables[i].table = ngx_voice_table_create(mcf->slab,
+                                                  size / tables[i].part,
+                                                  tables[i].size);
+        if (*tables[i].table == NULL) {
+            return NGX_ERROR;
+        }
     }
 
     return NGX_OK;

@@ -12,6 +12,9 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_voice_table.h"
+#include "ngx_voice_watch.h"
+
 
 #define NGX_VOICE_STATUSES   32            /* distinct ones of an endpoint */
 #define NGX_VOICE_BUCKETS    11            /* finite bounds of durations */
@@ -44,6 +47,22 @@
         "Wake entries left to the keeper: Redis did not take them.")         \
     ROW(stream_gaps, "voice_stream_gaps_total",                              \
         "Streams that could not resume where the client had left.")          \
+    ROW(known_hits, "voice_credential_hits_total",                           \
+        "Credentials found among the known ones.")                           \
+    ROW(known_misses, "voice_credential_misses_total",                       \
+        "Credentials that had to be verified.")                              \
+    ROW(tenant_hits, "voice_tenant_hits_total",                              \
+        "Tenant records found in memory.")                                   \
+    ROW(tenant_misses, "voice_tenant_misses_total",                          \
+        "Tenant records asked of the database.")                             \
+    ROW(host_hits, "voice_host_hits_total",                                  \
+        "Hosts found in memory, with or without a tenant.")                  \
+    ROW(host_misses, "voice_host_misses_total",                              \
+        "Hosts asked of the database.")                                      \
+    ROW(changes, "voice_changes_total",                                      \
+        "Changes of the database by which copies in memory were dropped.")   \
+    ROW(stale_uses, "voice_stale_uses_total",                                \
+        "Requests judged by copies while the database could not be asked.") \
     ROW(passwords_compared, "voice_passwords_compared_total",                \
         "Passwords compared with a hash, of a user or of nobody.")
 
@@ -114,6 +133,11 @@ typedef struct {
     ngx_voice_fault_t      faults[NGX_VOICE_FAULTS];
     ngx_atomic_t           nfaults;
     ngx_voice_process_t    processes[NGX_VOICE_PROCESSES];
+    ngx_voice_watch_t      watch;
+    ngx_voice_table_t     *known;          /* of ngx_voice_known_t */
+    ngx_voice_table_t     *tenants;        /* of ngx_voice_tenant_t */
+    ngx_voice_table_t     *hosts;          /* of ngx_voice_host_t */
+    ngx_voice_table_t     *nohosts;        /* ... that are nobody's */
     ngx_rbtree_t           limits;         /* ngx_voice_limit.c; by mutex */
     ngx_rbtree_node_t      sentinel;
     ngx_queue_t            recent;         /* of limits, newest first */

@@ -1,0 +1,58 @@
+
+/*
+ * The generation of the configuration: records in shared memory outlive a
+ * reload, but numbers of scopes and classes, and who is trusted, may change
+ * with it.
+ */
+
+#include "ngx_voice.h"
+
+
+void
+ngx_voice_generation_add(ngx_voice_main_conf_t *mcf, const void *data,
+    size_t len)
+{
+    u_char    digest[VOICE_SHA256_LEN], *p;
+    size_t    rest;
+    uint64_t  sum;
+
+    /* a digest: secrets are among what is added */
+
+    if (voice_sha256(digest, voice_span(data, len)) != VOICE_OK) {
+        return;
+    }
+
+    p = digest;
+
+    for (rest = sizeof(digest); rest >= sizeof(sum); rest -= sizeof(sum)) {
+        ngx_memcpy(&sum, p, sizeof(sum));
+        mcf->generation = (mcf->generation ^ sum) * 0x9e3779b97f4a7c15u + 1;
+        p += sizeof(sum);
+    }
+}
+
+
+void
+ngx_voice_generation_end(ngx_voice_main_conf_t *mcf)
+{
+    ngx_uint_t                   i;
+    const char                 **names;
+    const voice_limit_class_t   *class;
+
+    names = mcf->scopes->elts;
+
+    for (i = 0; i < mcf->scopes->nelts; i++) {
+        ngx_voice_generation_add(mcf, names[i], ngx_strlen(names[i]));
+    }
+
+    for (i = 0; i < NGX_VOICE_CLASSES_MAX; i++) {
+        class = voice_contract_limit(mcf->contract, i);
+        if (class == NULL) {
+            break;
+        }
+
+        ngx_voice_generation_add(mcf, class->name, ngx_strlen(class->name));
+    }
+
+    ngx_voice_generation_add(mcf, mcf->issuer.data, mcf->issuer.len);
+}

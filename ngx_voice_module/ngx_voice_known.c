@@ -1,0 +1,108 @@
+
+/*
+ * The table of known credentials, and what makes a record of it worthless.
+ */
+
+#include "ngx_voice_known.h"
+
+
+static const ngx_str_t  ngx_voice_kinds[] = {
+    ngx_string("anonymous"),
+    ngx_string("user"),
+    ngx_string("api_key"),
+    ngx_string("federated")
+};
+
+
+ngx_int_t
+ngx_voice_known_key(u_char key[NGX_VOICE_TABLE_KEY], voice_span_t credential)
+{
+    return voice_sha256(key, credential) == VOICE_OK ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_voice_known_uuid(const json_t *object, const char *member,
+    u_char uuid[VOICE_UUID_LEN])
+{
+    voice_span_t  text;
+
+    text = voice_json_text(object, member);
+
+    if (!voice_uuid_valid(text)) {
+        return NGX_ERROR;
+    }
+
+    ngx_strlow(uuid, (u_char *) text.ptr, VOICE_UUID_LEN);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_voice_known_get(ngx_voice_main_conf_t *mcf,
+    const u_char key[NGX_VOICE_TABLE_KEY], ngx_voice_known_t *record)
+{
+    ngx_uint_t                good;
+    const ngx_voice_watch_t  *watch;
+
+    if (ngx_voice_table_get(mcf->shared->known, key, record) != NGX_OK) {
+        ngx_voice_count(mcf, NGX_VOICE_COUNT_known_misses, 1);
+        return NGX_DECLINED;
+    }
+
+    watch = &mcf->shared->watch;
+
+    good = record->generation == mcf->generation
+           && (record->expires == 0 || record->expires > ngx_time())
+           && ngx_voice_watch_holds(watch, NGX_VOICE_CHANGE_ACTOR,
+                                    record->actor, VOICE_UUID_LEN,
+                                    record->since)
+           && (record->kind != NGX_VOICE_KIND_USER
+               || ngx_voice_watch_holds(watch, NGX_VOICE_CHANGE_SESSION,
+                                        record->session, VOICE_UUID_LEN,
+                                        record->since));
+
+    ngx_voice_count(mcf, good ? NGX_VOICE_COUNT_known_hits
+                              : NGX_VOICE_COUNT_known_misses, 1);
+
+    return good ? NGX_OK : NGX_DECLINED;
+}
+
+
+void
+ngx_voice_known_put(ngx_voice_main_conf_t *mcf,
+    const u_char key[NGX_VOICE_TABLE_KEY], ngx_voice_known_t *record)
+{
+    record->generation = mcf->generation;
+
+    ngx_voice_table_put(mcf->shared->known, mcf->slab, key, record);
+}
+
+
+void
+ngx_voice_known_take(ngx_voice_ctx_t *ctx, const ngx_voice_known_t *record)
+{
+    const char            *role;
+    ngx_voice_identity_t  *identity;
+
+    identity = &ctx->identity;
+    ctx->known = record;
+    role = record->role < VOICE_ROLE_COUNT ? voice_role_name(record->role)
+                                           : "";
+
+    identity->kind = ngx_voice_kinds[record->kind];
+    identity->tenant.data = (u_char *) record->tenant;
+    identity->tenant.len = VOICE_UUID_LEN;
+    identity->actor.data = (u_char *) record->actor;
+    identity->actor.len = VOICE_UUID_LEN;
+    identity->role.data = (u_char *) role;
+    identity->role.len = ngx_strlen(role);
+    identity->scopes = record->scopes;
+    identity->rate = record->rate;
+
+    if (record->kind == NGX_VOICE_KIND_USER) {
+        identity->session.data = (u_char *) record->session;
+        identity->session.len = VOICE_UUID_LEN;
+    }
+}
