@@ -27,9 +27,12 @@ my $body = Voice::Resources::bodies($rival);
 
 my @operations = sort { $a->{operationId} cmp $b->{operationId} }
     values %{$voice->{operations}};
-my @addressed = grep { $_->{path} =~ /\{/ } @operations;
+# Plans are the platform's, no tenant's.
+my @addressed = grep { $_->{path} =~ /\{/ && $_->{path} !~ m{/plans/} }
+    @operations;
 my @lists = grep { $_->{operationId} =~ /^list_/ && $_->{path} !~ /\{/
-                   && $_->{operationId} ne 'list_tenants' } @operations;
+                   && $_->{operationId} !~ /^list_(?:tenants|plans)$/ }
+    @operations;
 
 my $before = picture();
 

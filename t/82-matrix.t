@@ -240,12 +240,12 @@ sub own {
 }
 
 
-# A platform admin manages all tenants.
+# A platform admin manages all tenants, and the plans.
 sub reaches_far {
     my ($who, $operation) = @_;
 
     return ($who->{role} // '') eq 'platform_admin'
-        && $operation->{operationId} =~ /_tenant$/;
+        && $operation->{operationId} =~ /_(?:tenant|plan)$/;
 }
 
 

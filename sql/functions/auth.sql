@@ -198,16 +198,22 @@ begin
 end
 $$;
 
--- Ends sessions of a user in the current tenant, all but one where given.
+-- Ends sessions of a user in the current tenant, all but one where given;
+-- how many.
 create or replace function core.end_sessions(
     p_user uuid, p_reason text, p_but uuid default null)
-returns void
+returns int
 language plpgsql volatile set search_path = core, pg_temp
 as $$
+declare
+    v_n  int;
 begin
     update core.session s set ended_at = now(), end_reason = p_reason
      where s.tenant_id = core.tenant() and s.user_id = p_user
        and s.ended_at is null and s.id is distinct from p_but;
+    get diagnostics v_n = row_count;
+
+    return v_n;
 end
 $$;
 

@@ -214,6 +214,18 @@ as $$
                    'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
 $$;
 
+-- An IPv4 address that was written as IPv6 (RFC 4291 2.5.5.2), and ranges of
+-- such, as what they are.
+create or replace function core.plain_address(p_address inet) returns inet
+language sql immutable parallel safe
+as $$
+    select case when p_address <<= inet '::ffff:0.0.0.0/96'
+        then set_masklen(inet '0.0.0.0' + (set_masklen(p_address, 128)
+                                           - inet '::ffff:0.0.0.0'),
+                         masklen(p_address) - 96)
+        else p_address end
+$$;
+
 -- Replies.
 
 create or replace function core.reply(

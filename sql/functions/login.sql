@@ -41,12 +41,9 @@ as $$ select core.sha256_hex(lower(p_email)) $$;
 create or replace function core.login_network(p_address inet) returns text
 language sql immutable
 as $$
-    select case
-        when p_address <<= inet '::ffff:0.0.0.0/96'
-        then host(inet '0.0.0.0' + (p_address - inet '::ffff:0.0.0.0'))
-        when family(p_address) = 6
-        then network(set_masklen(p_address, 64))::text
-        else host(p_address) end
+    select case family(core.plain_address(p_address))
+        when 6 then network(set_masklen(p_address, 64))::text
+        else host(core.plain_address(p_address)) end
 $$;
 
 -- Seconds until an attempt, 0: now.  Reads only, so a flood of what is

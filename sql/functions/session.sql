@@ -111,3 +111,41 @@ begin
     return core.reply(null, 204);
 end
 $$;
+
+-- Ends one's own sessions but the one that asks; those of a user who is
+-- named, all of them.
+create or replace function api.end_other_sessions(ctx api.ctx, args jsonb)
+returns api.reply
+language plpgsql volatile security definer set search_path = core, pg_temp
+as $$
+declare
+    v_user  uuid := coalesce((args ->> 'user_id')::uuid,
+        case when ctx.actor_kind = 'user' then ctx.actor_id end);
+    v_role  text;
+    v_n     int;
+begin
+    if v_user is null then
+        perform core.fail('INVALID_STATE', 'An API key has no session.');
+    end if;
+
+    if v_user is distinct from ctx.actor_id then
+        select m.role into v_role from core.membership m
+         where m.tenant_id = core.tenant() and m.user_id = v_user;
+
+        if not found
+           or ctx.role not in ('platform_admin', 'owner', 'admin')
+        then
+            perform core.fail('RESOURCE_NOT_FOUND');
+        end if;
+
+        perform core.require_rank(ctx.role, v_role);
+    end if;
+
+    v_n := core.end_sessions(v_user, 'revoked', ctx.session_id);
+
+    perform core.audit('session.revoked', 'user', v_user,
+                       jsonb_build_object('sessions', v_n));
+
+    return core.reply(json_build_object('ended', v_n));
+end
+$$;

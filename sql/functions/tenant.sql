@@ -7,7 +7,12 @@ as $$
     select json_build_object(
         'id', t.id, 'business_name', t.business_name,
         'trade_type', t.trade_type, 'status', t.status,
-        'settings', t.settings, 'version', t.version,
+        'settings', t.settings, 'plan', t.plan, 'upstream', t.upstream,
+        'shard', t.shard, 'external_id', t.external_id,
+        'hosts', core.tenant_hosts(t.id),
+        'allow_addresses', t.allow_addresses,
+        'deny_addresses', t.deny_addresses,
+        'cors_origins', t.cors_origins, 'version', t.version,
         'created_at', core.iso(t.created_at),
         'updated_at', core.iso(t.updated_at))
 $$;
@@ -97,12 +102,23 @@ begin
                           'There is a user with this email already.');
     end if;
 
-    insert into core.tenant (business_name, trade_type, settings)
+    t.plan := 'standard';
+    t.allow_addresses := '{}';
+    t.deny_addresses := '{}';
+    t.cors_origins := '{}';
+    t := core.tenant_edge(t, args);
+
+    insert into core.tenant (business_name, trade_type, settings, plan,
+        upstream, shard, external_id, allow_addresses, deny_addresses,
+        cors_origins)
     values (args ->> 'business_name', args ->> 'trade_type',
-            jsonb_strip_nulls(coalesce(args -> 'settings', '{}')))
+            jsonb_strip_nulls(coalesce(args -> 'settings', '{}')), t.plan,
+            t.upstream, t.shard, t.external_id, t.allow_addresses,
+            t.deny_addresses, t.cors_origins)
     returning * into t;
 
     perform core.require_settings(t.settings);
+    perform core.set_hosts(t.id, core.hosts(args));
     perform core.use_tenant(t.id);
     insert into core.app_user (id, home_tenant_id, email, password_hash,
                                display_name)
@@ -146,20 +162,19 @@ returns api.reply
 language plpgsql volatile security definer set search_path = core, pg_temp
 as $$
 declare
-    t         core.tenant := core.tenant_lock((args ->> 'id')::uuid);
-    v_status  text := coalesce(args ->> 'status', t.status);
+    t  core.tenant := core.tenant_lock((args ->> 'id')::uuid);
+    n  core.tenant := core.tenant_edge(t, args);
 begin
     perform core.check_version(args, t.version);
+    n.status := coalesce(args ->> 'status', t.status);
+    perform core.require_platform(ctx, t, n, args);
 
-    if v_status <> t.status and ctx.role <> 'platform_admin' then
-        perform core.fail('AUTH_INSUFFICIENT_PERMISSIONS',
-            'Only the platform''s administrators change a status.');
-    end if;
-
-    if v_status <> t.status and t.id = ctx.tenant_id then
+    if n.status <> t.status and t.id = ctx.tenant_id then
         perform core.fail('INVALID_STATE',
                           'Nobody suspends the tenant that he is in.');
     end if;
+
+    perform core.require_way_in(ctx, n, args);
 
     update core.tenant u
        set business_name = coalesce(args ->> 'business_name',
@@ -167,17 +182,25 @@ begin
            trade_type = case when args ? 'trade_type'
                              then args ->> 'trade_type'
                              else u.trade_type end,
-           status = v_status,
+           status = n.status,
            settings = jsonb_strip_nulls(u.settings
                                         || coalesce(args -> 'settings',
                                                     '{}')),
+           plan = n.plan, upstream = n.upstream, shard = n.shard,
+           external_id = n.external_id,
+           allow_addresses = n.allow_addresses,
+           deny_addresses = n.deny_addresses, cors_origins = n.cors_origins,
            version = u.version + 1, updated_at = now()
      where u.id = t.id
     returning * into t;
 
+    if args ? 'hosts' then
+        perform core.set_hosts(t.id, core.hosts(args));
+    end if;
+
     perform core.require_settings(t.settings);
     perform core.audit('tenant.updated', 'tenant', t.id,
-        args - array['id', 'if_match']);
+        args - array['id', 'if_match', 'force']);
 
     return core.reply_version(core.tenant_json(t), t.version);
 end
@@ -200,9 +223,11 @@ begin
 
     update core.tenant u
        set status = 'deleted', deleted_at = now(), updated_at = now(),
-           version = u.version + 1
+           version = u.version + 1, external_id = null
      where u.id = t.id;
 
+    -- both are free for others
+    perform core.set_hosts(t.id, '{}');
     perform core.audit('tenant.deleted', 'tenant', t.id);
 
     return core.reply(null, 204);

@@ -12,7 +12,8 @@ as $$
 $$;
 
 -- Due jobs of a queue in the order in which they should run: by priority,
--- then the tenant that has the fewest running ones, then age.  Walks the
+-- then the tenant that has the fewest running ones, then age.  Those of a
+-- suspended or deleted tenant stay where they are.  Walks the
 -- (tenant, priority) pairs by index, so a long queue costs nothing.  The
 -- settings keep the plan to that, whatever the statistics say of a table
 -- that was empty a moment ago.
@@ -47,6 +48,7 @@ begin
         )
         select c.id
           from lane l
+          join core.tenant t on t.id = l.tenant_id and t.status = 'active'
           left join running r on r.tenant_id = l.tenant_id
          cross join lateral (
             select j.id, j.run_at,
@@ -307,7 +309,7 @@ $$;
 -- Queues that have due jobs which no entry was sent for within 30 seconds:
 -- retries whose time has come, and what Redis lost.  Entries bring a worker
 -- to claim and carry no job, so the oldest max jobs of a queue speak for all
--- behind them.
+-- behind them.  Nobody is brought to jobs of a suspended or deleted tenant.
 create or replace function work.due(p_max int)
 returns table (queue text, n bigint)
 language sql volatile security definer set search_path = core, pg_temp
@@ -318,8 +320,9 @@ as $$
           from (select distinct k.queue from core.job_kind k) q
          cross join lateral (
             select j.id, j.sent_at from core.job j
+              join core.tenant t on t.id = j.tenant_id
              where j.queue = q.queue and j.state = 'queued'
-               and j.run_at <= now()
+               and j.run_at <= now() and t.status = 'active'
              order by j.run_at limit p_max) h
          where h.sent_at is null or h.sent_at < now() - interval '30 seconds'
     ), held as (

@@ -16,7 +16,7 @@ use constant WAV => "RIFF\x24\0\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x80\x3e\0\0"
 sub make {
     my ($voice, $owner, $name) = @_;
 
-    my %id = (tenants => $owner->{tenant_id});
+    my %id = (tenants => $owner->{tenant_id}, plans => 'standard');
 
     people($voice, $owner, $name, \%id);
     catalogue($voice, $owner, $name, \%id);
@@ -57,6 +57,7 @@ sub bodies {
         rotate_api_key           => { overlap_seconds => 60 },
         update_membership        => { role => 'viewer' },
         update_tenant            => { business_name => 'x' },
+        update_plan              => { name => 'x' },
         update_user              => { display_name => 'x' },
         update_test_suite        => { name => 'x' },
         update_test_case         => { name => 'x' },
@@ -80,6 +81,9 @@ sub people {
                   password => 'Correct-Horse-9' }))->{id};
     $id->{'api-keys'} = $body->($voice->call('create_api_key', as => $owner,
         body => { name => 'ci', role => 'api_client' }))->{id};
+
+    $voice->sql('insert into core.tenant_host (tenant_id, host)'
+                . " values ('$owner->{tenant_id}', '$name.example')");
 
     $id->{memberships} = $body->($voice->call('list_memberships',
         as => $owner))->[0]{id};
