@@ -358,8 +358,7 @@ injections(void)
     party_t   ours, theirs;
 
     static const char *const  headers[] = {
-        "{\"alg\":\"%s\",\"jwk\":{\"kty\":\"OKP\",\"crv\":\"Ed25519\","
-        "\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}}",
+        "{\"alg\":\"%s\",\"jwk\":{\"kty\":\"OKP\",\"crv\":\"Ed25519\"}}",
         "{\"alg\":\"%s\",\"jku\":\"https://attacker.example/jwks.json\"}",
         "{\"alg\":\"%s\",\"x5u\":\"https://attacker.example/chain.pem\"}",
         "{\"alg\":\"%s\",\"x5c\":[\"MIIB\"]}",
