@@ -105,7 +105,8 @@ voice_jwt_keys_add_jwks(voice_jwt_keys_t *keys, voice_span_t text,
     first = keys->count;
 
     json_array_foreach(list, i, jwk) {
-        result = set_add(keys, first, jwk, default_alg);
+        result = i < VOICE_JWK_KEYS_MAX
+                 ? set_add(keys, first, jwk, default_alg) : VOICE_JWK_FULL;
         report->results[result]++;
     }
 

@@ -14,7 +14,8 @@
 
 
 #define VOICE_JWK_KID_MAX         256      /* bytes of a key's name */
-#define VOICE_JWK_KEYS_MAX        64       /* keys of a table */
+#define VOICE_JWK_KEYS_MAX        64       /* keys of a table; of a set so */
+                                           /* many are looked at */
 #define VOICE_JWK_SET_MAX         65536    /* bytes of a JWK Set */
 #define VOICE_JWK_PEM_MAX         8192     /* bytes of a PEM text */
 #define VOICE_JWK_THUMBPRINT_LEN  43       /* base64url of SHA-256 */
