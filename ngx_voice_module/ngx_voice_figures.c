@@ -5,6 +5,7 @@
  */
 
 #include "ngx_voice.h"
+#include "ngx_voice_stall.h"
 
 #include <signal.h>
 
@@ -44,9 +45,12 @@ ngx_voice_figures_start(ngx_cycle_t *cycle, ngx_voice_main_conf_t *mcf)
 void
 ngx_voice_figures_update(ngx_voice_main_conf_t *mcf)
 {
-    ngx_uint_t                 i;
-    ngx_voice_pg_figures_t     pg;
-    ngx_voice_redis_figures_t  redis;
+    ngx_uint_t                        i;
+    ngx_voice_pg_figures_t            pg;
+    ngx_voice_redis_figures_t         redis;
+    const ngx_voice_stall_figures_t  *stall;
+
+    stall = ngx_voice_stall_figures();
 
     ngx_voice_databases_figures(mcf->databases, &pg);
     ngx_voice_redis_figures(mcf->redis, &redis);
@@ -55,6 +59,11 @@ ngx_voice_figures_update(ngx_voice_main_conf_t *mcf)
         ngx_voice_counter_e  counter;
         ngx_uint_t           total;
     } counters[] = {
+        { NGX_VOICE_COUNT_loop_turns, stall->turns },
+        { NGX_VOICE_COUNT_loop_over_1ms, stall->over[0] },
+        { NGX_VOICE_COUNT_loop_over_5ms, stall->over[1] },
+        { NGX_VOICE_COUNT_loop_over_20ms, stall->over[2] },
+        { NGX_VOICE_COUNT_loop_over_100ms, stall->over[3] },
         { NGX_VOICE_COUNT_pg_connects, pg.connects },
         { NGX_VOICE_COUNT_pg_failures, pg.failures },
         { NGX_VOICE_COUNT_pg_timeouts, pg.timeouts },

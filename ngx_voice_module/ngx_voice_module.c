@@ -9,6 +9,7 @@
 #include "ngx_voice_nchan.h"
 #include "ngx_voice_page.h"
 #include "ngx_voice_send.h"
+#include "ngx_voice_stall.h"
 
 
 static void *ngx_voice_create_main_conf(ngx_conf_t *cf);
@@ -675,6 +676,7 @@ ngx_voice_init_process(ngx_cycle_t *cycle)
     }
 
     ngx_queue_init(&mcf->asks);
+    ngx_voice_stall_watch();
 
     return ngx_voice_figures_start(cycle, mcf);
 }

@@ -25,6 +25,16 @@
 
 /* Counters of the whole edge: id, name in /metrics, what it counts. */
 #define NGX_VOICE_COUNTERS(ROW)                                              \
+    ROW(loop_turns, "voice_loop_turns_total",                                \
+        "Turns of the event loops.")                                         \
+    ROW(loop_over_1ms, "voice_loop_turns_over_1ms_total",                    \
+        "Turns of over 1 ms of CPU, during which nobody is served.")         \
+    ROW(loop_over_5ms, "voice_loop_turns_over_5ms_total",                    \
+        "Turns of over 5 ms of CPU, during which nobody is served.")         \
+    ROW(loop_over_20ms, "voice_loop_turns_over_20ms_total",                  \
+        "Turns of over 20 ms of CPU, during which nobody is served.")        \
+    ROW(loop_over_100ms, "voice_loop_turns_over_100ms_total",                \
+        "Turns of over 100 ms of CPU, during which nobody is served.")       \
     ROW(pg_connects, "voice_postgres_connects_total",                        \
         "Connections to PostgreSQL that were opened.")                       \
     ROW(pg_failures, "voice_postgres_failures_total",                        \

@@ -9,6 +9,7 @@ use warnings;
 use Digest::SHA ();
 use JSON::PP;
 
+use Bench::Load;
 use Bench::Server;
 use lib "$Bench::Server::ROOT/t/lib";
 use Voice;
@@ -48,13 +49,12 @@ sub lift_limits {
 }
 
 
-# Starts nginx anew: processes => 2, http => directives, servers => server
-# blocks.
+# Starts nginx anew: processes => 2, http => directives and server blocks.
 sub configure {
     my ($self, %opt) = @_;
 
     my $processes = $opt{processes} // 1;
-    my $http = ($opt{http} // '') . ($opt{servers} // '');
+    my $http = $opt{http} // '';
 
     $self->edit('main.conf',
                 sub { s/^worker_processes .*;/worker_processes $processes;/m });
@@ -66,6 +66,15 @@ sub configure {
     $voice->stack('stop', 'nginx');
     my $output = $voice->stack('start', 'nginx');
     die "bench: $output" if $?;
+}
+
+
+# Without an interruption.
+sub reload {
+    my ($self) = @_;
+
+    Bench::Load::run("$Bench::Server::ROOT/bin/voicegate-reload",
+                     '--pid-file', "$self->{data}/run/nginx.pid");
 }
 
 

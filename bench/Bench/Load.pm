@@ -95,7 +95,7 @@ sub pacer {
         my $text = join '', <$out>;
         close $out or die "bench: pacer $pid failed\n";
         my @figures = $text =~ /^figures (.*)/ ? split ' ', $1 : ();
-        die "bench: nothing was answered: $text\n" if @figures < 8;
+        die "bench: pacer says no figures: $text\n" if @figures < 8;
 
         my %got;
         @got{qw(answers failed unsent us p50 p99 p999 max)} = @figures;

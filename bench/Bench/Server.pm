@@ -21,6 +21,7 @@ my %alive;      # servers that run, by pid
 my $owner = $$;
 
 $SIG{$_} = sub { exit 1 } for qw(INT TERM HUP);
+$SIG{PIPE} = 'IGNORE';
 
 
 # start(name => 'nginx', command => [...], values => {PROCESSES => 1, ...},

@@ -144,7 +144,7 @@ arguments(pacer_t *pacer, int argc, char **argv)
 
     pacer->total = (size_t) (pacer->rate * pacer->seconds) + 1;
     pacer->due = calloc(pacer->total, sizeof(int64_t));
-    pacer->times = calloc(pacer->total, sizeof(uint32_t));
+    pacer->times = calloc(pacer->total + 1, sizeof(uint32_t));
 
     return pacer->due != NULL && pacer->times != NULL;
 }
@@ -437,13 +437,9 @@ report(pacer_t *pacer)
     printf("figures %zu %zu %zu %jd", n, pacer->failed,
            pacer->total - pacer->begun, (intmax_t) pacer->elapsed / 1000);
 
-    if (n != 0) {
-        printf(" %u %u %u %u", pacer->times[n / 2],
-               pacer->times[n * 99 / 100], pacer->times[n * 999 / 1000],
-               pacer->times[n - 1]);
-    }
-
-    printf("\n");
+    /* without an answer all are the 0 at the beginning */
+    printf(" %u %u %u %u\n", pacer->times[n / 2], pacer->times[n * 99 / 100],
+           pacer->times[n * 999 / 1000], pacer->times[n == 0 ? 0 : n - 1]);
 }
 
 
