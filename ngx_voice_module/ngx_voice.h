@@ -11,7 +11,7 @@
 #include "ngx_voice_conf.h"
 
 
-#define NGX_VOICE_VERSION  "1.0.0"
+#define NGX_VOICE_VERSION  "1.1.0"
 
 /* Columns of api.reply, in the order of every statement. */
 enum {

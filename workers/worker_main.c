@@ -24,7 +24,7 @@
 
 
 #ifndef VOICE_VERSION
-#define VOICE_VERSION  "1.0.0"
+#define VOICE_VERSION  "1.1.0"
 #endif
 
 #define MAIN_PAUSE_MS  500             /* between two looks for PostgreSQL */
