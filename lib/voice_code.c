@@ -19,6 +19,8 @@ static voice_rc_t decode64(unsigned char *out, size_t *len, voice_span_t in,
     const char *digits);
 static unsigned char digit64(char c, const char *digits);
 static size_t padding64(voice_span_t in);
+static void uuid_write(char *out, const unsigned char bytes[16],
+    unsigned char version);
 
 
 static const char  code_hex[] = "0123456789abcdef";
@@ -161,19 +163,14 @@ voice_uuid_v7(char out[VOICE_UUID_LEN + 1], uint64_t ms,
     }
 
     memcpy(id + 6, random, 10);
-    id[6] = (id[6] & 0x0f) | 0x70;
-    id[8] = (id[8] & 0x3f) | 0x80;
+    uuid_write(out, id, 0x70);
+}
 
-    for (i = 0; i < 16; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10) {
-            *out++ = '-';
-        }
 
-        *out++ = code_hex[id[i] >> 4];
-        *out++ = code_hex[id[i] & 0xf];
-    }
-
-    *out = '\0';
+void
+voice_uuid_v8(char out[VOICE_UUID_LEN + 1], const unsigned char bytes[16])
+{
+    uuid_write(out, bytes, 0x80);
 }
 
 
@@ -341,4 +338,27 @@ padding64(voice_span_t in)
     }
 
     return n;
+}
+
+
+/* The version in its upper four bits; the variant is the RFC's. */
+static void
+uuid_write(char *out, const unsigned char bytes[16], unsigned char version)
+{
+    size_t         i;
+    unsigned char  byte;
+
+    for (i = 0; i < 16; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10) {
+            *out++ = '-';
+        }
+
+        byte = i == 6 ? (bytes[i] & 0x0f) | version
+               : i == 8 ? (bytes[i] & 0x3f) | 0x80 : bytes[i];
+
+        *out++ = code_hex[byte >> 4];
+        *out++ = code_hex[byte & 0xf];
+    }
+
+    *out = '\0';
 }

@@ -48,6 +48,9 @@ voice_rc_t voice_hmac_sha256(unsigned char out[VOICE_SHA256_LEN],
  */
 void voice_uuid_v7(char out[VOICE_UUID_LEN + 1], uint64_t ms,
     const unsigned char random[10]);
+/* A UUIDv8 of 16 bytes, but for its version and variant; writes as much. */
+void voice_uuid_v8(char out[VOICE_UUID_LEN + 1],
+    const unsigned char bytes[16]);
 /* Is this the text form of a UUID (any version, either case)? */
 int voice_uuid_valid(voice_span_t text);
 

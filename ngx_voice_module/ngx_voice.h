@@ -107,6 +107,7 @@ struct ngx_voice_ctx_s {
     ngx_voice_secret_t          credential;
     ngx_voice_identity_t        identity;
     const ngx_voice_known_t    *known;     /* NULL: nobody is identified */
+    ngx_voice_known_t          *federated; /* it, while it is made */
     ngx_str_t                   host_tenant;   /* UUID; empty: nobody's */
     ngx_voice_operation_t      *operation; /* NULL: no route */
     const ngx_voice_policy_t   *policy;    /* of operation or location */
@@ -125,11 +126,13 @@ struct ngx_voice_ctx_s {
     ngx_voice_pg_query_t       *query;
     ngx_voice_redis_command_t  *command;
     ngx_voice_password_task_t  *task;
+    ngx_voice_jwks_wait_t      *keys;      /* of the token's issuer */
     ngx_event_t                 timer;     /* of ready, of a stream's resume */
     ngx_queue_t                 waiter;    /* for an answer, with others */
 
     unsigned                    attempts:2;    /* of the CALL */
     unsigned                    hashed:3;      /* x-hash members done */
+    unsigned                    woken:1;       /* keys were waited for */
     unsigned                    asking:1;      /* waiter is in a queue */
     unsigned                    location:1;    /* judged for a location */
     unsigned                    limited:1;     /* its limit was judged */
@@ -223,6 +226,10 @@ ngx_int_t ngx_voice_location_begin(ngx_http_request_t *r,
  * it, leaves that to nginx: NGX_ABORT, go on by ctx->error.status.
  */
 ngx_int_t ngx_voice_location_refuse(ngx_voice_ctx_t *ctx);
+
+/* ngx_voice_federate.c: identifies by a foreign token. */
+ngx_int_t ngx_voice_federate(ngx_voice_ctx_t *ctx,
+    ngx_voice_issuer_t *issuer, voice_span_t kid);
 
 /* ngx_voice_credential.c */
 /* Sets ctx->credential; NGX_DECLINED: there is none. */

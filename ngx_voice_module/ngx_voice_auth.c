@@ -167,10 +167,25 @@ ngx_voice_unauthorized(ngx_voice_ctx_t *ctx, const char *message)
 static ngx_int_t
 ngx_voice_identify_token(ngx_voice_ctx_t *ctx)
 {
-    json_t             *claims;
-    ngx_int_t           rc;
-    voice_jwt_e         result;
-    voice_jwt_rules_t   rules;
+    json_t              *claims;
+    ngx_int_t            rc;
+    voice_jwt_e          result;
+    voice_jwt_peek_t     peek;
+    voice_jwt_rules_t    rules;
+    ngx_voice_issuer_t  *issuer;
+
+    result = voice_jwt_peek(ctx->credential.text, &peek);
+
+    if (result != VOICE_JWT_OK) {
+        return ngx_voice_unauthorized(ctx, voice_jwt_reason(result));
+    }
+
+    issuer = ngx_voice_issuer_find(ctx->conf->issuers,
+                                   voice_span(peek.issuer, peek.issuer_len));
+    if (issuer != NULL) {
+        return ngx_voice_federate(ctx, issuer,
+                                  voice_span(peek.kid, peek.kid_len));
+    }
 
     ngx_memzero(&rules, sizeof(voice_jwt_rules_t));
     rules.issuer = (char *) ctx->conf->issuer.data;

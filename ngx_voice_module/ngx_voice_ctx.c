@@ -124,6 +124,11 @@ ngx_voice_ctx_cancel(void *data)
 
     ngx_voice_ask_cancel(ctx);
 
+    if (ctx->keys != NULL) {
+        ngx_voice_jwks_cancel(ctx->keys);
+        ctx->keys = NULL;
+    }
+
     if (ctx->command != NULL) {
         ngx_voice_redis_cancel(ctx->command);
         ctx->command = NULL;

@@ -8,6 +8,9 @@
 #include "ngx_voice.h"
 
 
+static void ngx_voice_generation_issuers(ngx_voice_main_conf_t *mcf);
+
+
 void
 ngx_voice_generation_add(ngx_voice_main_conf_t *mcf, const void *data,
     size_t len)
@@ -55,4 +58,41 @@ ngx_voice_generation_end(ngx_voice_main_conf_t *mcf)
     }
 
     ngx_voice_generation_add(mcf, mcf->issuer.data, mcf->issuer.len);
+    ngx_voice_generation_issuers(mcf);
+}
+
+
+/* What their claims are made of; keys have ids of their own. */
+static void
+ngx_voice_generation_issuers(ngx_voice_main_conf_t *mcf)
+{
+    ngx_uint_t                       i, n;
+    ngx_voice_issuer_t              *issuer;
+    const ngx_voice_issuer_role_t   *role;
+
+    if (mcf->issuers == NULL) {
+        return;
+    }
+
+    issuer = mcf->issuers->elts;
+
+    for (i = 0; i < mcf->issuers->nelts; i++, issuer++) {
+        const ngx_str_t  *texts[] = {
+            &issuer->name, &issuer->audience, &issuer->tenant,
+            &issuer->tenant_claim, &issuer->role_claim
+        };
+
+        for (n = 0; n < VOICE_ARRAY_SIZE(texts); n++) {
+            ngx_voice_generation_add(mcf, texts[n]->data, texts[n]->len);
+        }
+
+        role = issuer->roles.elts;
+
+        for (n = 0; n < issuer->roles.nelts; n++) {
+            ngx_voice_generation_add(mcf, role[n].theirs.data,
+                                     role[n].theirs.len);
+            ngx_voice_generation_add(mcf, &role[n].ours,
+                                     sizeof(voice_role_e));
+        }
+    }
 }

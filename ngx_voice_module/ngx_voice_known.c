@@ -55,6 +55,8 @@ ngx_voice_known_get(ngx_voice_main_conf_t *mcf,
 
     good = record->generation == mcf->generation
            && (record->expires == 0 || record->expires > ngx_time())
+           && (record->key == 0
+               || ngx_voice_issuers_trust(mcf->issuers, record->key))
            && ngx_voice_watch_holds(watch, NGX_VOICE_CHANGE_ACTOR,
                                     record->actor, VOICE_UUID_LEN,
                                     record->since)

@@ -126,7 +126,9 @@ ngx_voice_tenant_name(const json_t *answer, const char *member,
         return VOICE_INVALID;
     }
 
-    ngx_memcpy(name, text.ptr, text.len);
+    if (text.len != 0) {
+        ngx_memcpy(name, text.ptr, text.len);
+    }
 
     return VOICE_OK;
 }

@@ -255,6 +255,12 @@ uuids(void)
     is(text, "00000000-0000-7000-8000-000000000000",
        "version and variant are set");
 
+    voice_uuid_v8(text, (const unsigned char *)
+                  "\x24\x89\xe9\xad\x2e\xe2\x3e\x00\x0e\xc9\x32\xd5\xf6"
+                  "\x91\x81\xc0");
+    is(text, "2489e9ad-2ee2-8e00-8ec9-32d5f69181c0",
+       "a UUIDv8 is as the RFC shows");
+
     ok(voice_uuid_valid(VOICE_SPAN("017F22E2-79B0-7CC3-98C4-DC0C0C07398F")),
        "upper case is valid");
 
