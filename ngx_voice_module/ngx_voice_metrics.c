@@ -37,6 +37,8 @@ static void ngx_voice_metrics_counters(ngx_voice_text_t *text,
     const ngx_voice_shared_t *shared);
 static void ngx_voice_metrics_gauges(ngx_voice_text_t *text,
     const ngx_voice_shared_t *shared);
+static void ngx_voice_metrics_watch(ngx_voice_text_t *text,
+    const ngx_voice_main_conf_t *mcf);
 static void ngx_voice_metrics_database(ngx_voice_text_t *text,
     const json_t *data);
 static void ngx_voice_metrics_labels(ngx_voice_text_t *text,
@@ -141,6 +143,7 @@ ngx_voice_metrics_send(ngx_voice_ctx_t *ctx)
     ngx_voice_metrics_faults(&text, shared);
     ngx_voice_metrics_counters(&text, shared);
     ngx_voice_metrics_gauges(&text, shared);
+    ngx_voice_metrics_watch(&text, ctx->conf);
 
     if (ctx->result != NULL) {
         data = voice_json_parse(ngx_voice_column(ctx->result,
@@ -316,6 +319,29 @@ ngx_voice_metrics_gauges(ngx_voice_text_t *text,
     for (i = 0; i < NGX_VOICE_GAUGE_COUNT; i++) {
         ngx_voice_text_head(text, rows[i].name, "gauge", rows[i].help);
         ngx_voice_text_add(text, "%s %uA\n", rows[i].name, sums[i]);
+    }
+}
+
+
+static void
+ngx_voice_metrics_watch(ngx_voice_text_t *text,
+    const ngx_voice_main_conf_t *mcf)
+{
+    ngx_msec_t             lag;
+    ngx_uint_t             i;
+    ngx_voice_database_t  *database;
+
+    static const char  name[] = "voice_watch_lag_seconds";
+
+    database = mcf->databases->elts;
+
+    ngx_voice_text_head(text, name, "gauge",
+                        "Time since the database was asked for changes.");
+
+    for (i = 0; i < mcf->databases->nelts; i++) {
+        lag = ngx_voice_watch_lag(&mcf->shared->watch, i);
+        ngx_voice_text_add(text, "%s{database=\"%V\"} %M.%03M\n", name,
+                           &database[i].name, lag / 1000, lag % 1000);
     }
 }
 
