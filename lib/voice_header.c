@@ -11,6 +11,11 @@
 #define DAY_SECONDS  86400
 
 
+static int range_next(voice_span_t *list, voice_span_t *range, int *quality);
+static int range_rank(voice_span_t range, voice_span_t type);
+static int range_quality(voice_span_t parameters);
+static size_t span_to(voice_span_t text, char end);
+static int same_letters(voice_span_t a, voice_span_t b);
 static int tag_next(voice_span_t *list, voice_span_t *tag);
 static voice_span_t trim(voice_span_t text);
 static int number(const char *text, size_t digits);
@@ -97,6 +102,28 @@ voice_header_tags(voice_span_t list, voice_span_t tag)
 }
 
 
+int
+voice_header_accepts(voice_span_t list, voice_span_t type)
+{
+    int           rank, best, quality, taken;
+    voice_span_t  range;
+
+    best = 0;
+    taken = trim(list).len == 0;
+
+    while (range_next(&list, &range, &quality)) {
+        rank = range_rank(range, type);
+
+        if (rank > best) {
+            best = rank;
+            taken = quality > 0;
+        }
+    }
+
+    return taken;
+}
+
+
 voice_rc_t
 voice_header_time(voice_span_t text, int64_t *seconds)
 {
@@ -176,6 +203,138 @@ voice_header_date(int64_t seconds, char out[VOICE_HTTP_DATE_LEN + 1])
                     (unsigned) (day + 1) % 100, months[month - 1],
                     (unsigned) year % 10000, (unsigned) rest / 3600 % 24,
                     (unsigned) rest / 60 % 60, (unsigned) rest % 60);
+}
+
+
+/* Takes a media range and its comma off the front; 0 at the end. */
+static int
+range_next(voice_span_t *list, voice_span_t *range, int *quality)
+{
+    size_t        end, len;
+    voice_span_t  one;
+
+    if (list->len == 0) {
+        return 0;
+    }
+
+    end = span_to(*list, ',');
+    one = voice_span(list->ptr, end);
+    end += end < list->len;
+    *list = voice_span(list->ptr + end, list->len - end);
+
+    len = span_to(one, ';');
+    *range = trim(voice_span(one.ptr, len));
+    *quality = range_quality(voice_span(one.ptr + len, one.len - len));
+
+    return 1;
+}
+
+
+/* How well it fits: 0 not at all, 3 to the letter. */
+static int
+range_rank(voice_span_t range, voice_span_t type)
+{
+    size_t  slash;
+
+    if (same_letters(range, type)) {
+        return 3;
+    }
+
+    if (voice_span_eq(range, VOICE_SPAN("*/*"))) {
+        return 1;
+    }
+
+    slash = span_to(type, '/');
+
+    return range.len == slash + 2 && range.ptr[slash + 1] == '*'
+           && same_letters(voice_span(range.ptr, slash + 1),
+                           voice_span(type.ptr, slash + 1)) ? 2 : 0;
+}
+
+
+/* Of ";a=b;q=0.5", in thousandths; what is no number counts as 1. */
+static int
+range_quality(voice_span_t parameters)
+{
+    int           thousandths, unit;
+    size_t        i, end;
+    voice_span_t  one;
+
+    while (parameters.len > 0) {
+        parameters = voice_span(parameters.ptr + 1, parameters.len - 1);
+        end = span_to(parameters, ';');
+        one = trim(voice_span(parameters.ptr, end));
+        parameters = voice_span(parameters.ptr + end, parameters.len - end);
+
+        if (one.len < 3 || (one.ptr[0] | 0x20) != 'q' || one.ptr[1] != '='
+            || one.ptr[2] != '0')
+        {
+            continue;
+        }
+
+        thousandths = 0;
+        unit = 100;
+
+        for (i = 4; i < one.len && one.ptr[i] >= '0' && one.ptr[i] <= '9';
+             i++)
+        {
+            thousandths += (one.ptr[i] - '0') * unit;
+            unit /= 10;
+        }
+
+        return thousandths;
+    }
+
+    return 1000;
+}
+
+
+/* Bytes before a character that is in no quoted string. */
+static size_t
+span_to(voice_span_t text, char end)
+{
+    int     quoted;
+    size_t  i;
+
+    quoted = 0;
+
+    for (i = 0; i < text.len; i++) {
+        if (!quoted && text.ptr[i] == end) {
+            break;
+        }
+
+        if (text.ptr[i] == '"') {
+            quoted = !quoted;
+
+        } else if (quoted && text.ptr[i] == '\\' && i + 1 < text.len) {
+            i++;
+        }
+    }
+
+    return i;
+}
+
+
+/* b is in lower case. */
+static int
+same_letters(voice_span_t a, voice_span_t b)
+{
+    char    c;
+    size_t  i;
+
+    if (a.len != b.len) {
+        return 0;
+    }
+
+    for (i = 0; i < a.len; i++) {
+        c = a.ptr[i];
+
+        if ((c >= 'A' && c <= 'Z' ? c | 0x20 : c) != b.ptr[i]) {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 

@@ -32,6 +32,13 @@ voice_rc_t voice_header_tags(voice_span_t list, voice_span_t tag)
     VOICE_MUST_CHECK;
 
 /*
+ * Does an Accept (RFC 9110 12.5.1) take the media type ("text/html", lower
+ * case)?  The range that fits best decides by its quality; parameters of the
+ * type do not count.  Nothing in it takes anything.
+ */
+int voice_header_accepts(voice_span_t list, voice_span_t type);
+
+/*
  * "2027-06-30T12:00:00Z" (that form only, years 1970 to 9999) in seconds
  * since 1970.  VOICE_INVALID: it is none.
  */

@@ -34,7 +34,9 @@ typedef struct ngx_voice_known_s  ngx_voice_known_t;
  * stream goes from ADMITTED to VALIDATE and comes back from RESUME.
  */
 typedef enum {
-    NGX_VOICE_HOST = 0,                    /* access phase: whose host */
+    NGX_VOICE_CORS = 0,                    /* access phase: whose page */
+    NGX_VOICE_FIND,                        /* the operation */
+    NGX_VOICE_HOST,                        /* whose host */
     NGX_VOICE_IDENTIFY,                    /* who is it */
     NGX_VOICE_TENANT,                      /* what of his tenant */
     NGX_VOICE_PROVE,                       /* locations: does he live */
@@ -114,6 +116,7 @@ struct ngx_voice_ctx_s {
     const ngx_voice_tenant_t   *tenant;    /* NULL: none, or not known */
     voice_match_t               match;
     ngx_voice_error_t           error;
+    ngx_str_t                   origin;    /* of a page elsewhere, or empty */
     ngx_str_t                   channel;   /* of a granted stream */
     ngx_str_t                   resume;    /* checked id, or empty */
 
@@ -130,6 +133,7 @@ struct ngx_voice_ctx_s {
     ngx_event_t                 timer;     /* of ready, of a stream's resume */
     ngx_queue_t                 waiter;    /* for an answer, with others */
 
+    unsigned                    cors:2;        /* see ngx_voice_cors.c */
     unsigned                    attempts:2;    /* of the CALL */
     unsigned                    hashed:3;      /* x-hash members done */
     unsigned                    woken:1;       /* keys were waited for */
@@ -161,10 +165,16 @@ void ngx_voice_ctx_cancel(void *ctx);
 /* Random bytes for ids, never for secrets; len is small. */
 ngx_int_t ngx_voice_random(u_char *out, size_t len);
 
-/* ngx_voice_header.c: how often a header came (lower-case name); the first
- * one's value. */
+/* ngx_voice_header.c */
+/* How often a header came (lower-case name); the first one's value. */
 ngx_uint_t ngx_voice_header_count(ngx_http_request_t *r, const char *name,
     voice_span_t *value);
+
+/*
+ * Does If-None-Match of a GET or HEAD name the ETag of the reply to come?
+ * What is no list of tags is as good as none.
+ */
+ngx_uint_t ngx_voice_unchanged(ngx_http_request_t *r);
 
 /* ngx_voice_idempotency.c */
 /* The step: reads Idempotency-Key; ctx->once is set where there is one. */
@@ -177,6 +187,17 @@ ngx_uint_t ngx_voice_once_stored(ngx_voice_ctx_t *ctx,
     ngx_voice_pg_e outcome, const PGresult *result);
 /* Marks a stored reply as such. */
 ngx_int_t ngx_voice_once_reply(ngx_voice_ctx_t *ctx);
+
+/* ngx_voice_route.c: the step that sets ctx->operation. */
+ngx_int_t ngx_voice_find(ngx_voice_ctx_t *ctx);
+
+/* ngx_voice_cors.c: the step, before it is known who asks. */
+ngx_int_t ngx_voice_cors(ngx_voice_ctx_t *ctx);
+/* Adds what a preflight asks for to the reply. */
+ngx_int_t ngx_voice_cors_preflight(ngx_voice_ctx_t *ctx,
+    const ngx_str_t *methods);
+/* Puts the filter that tells browsers in front of the others. */
+void ngx_voice_cors_filters(void);
 
 /* ngx_voice_trace.c */
 /* Sets ctx->trace and what is made of it. */
@@ -286,7 +307,6 @@ u_char *ngx_voice_log_handler(ngx_http_request_t *r, ngx_http_request_t *sr,
     u_char *buf, size_t len);
 /* Milliseconds since the request began. */
 ngx_msec_int_t ngx_voice_duration(ngx_http_request_t *r);
-ngx_str_t ngx_voice_route(ngx_http_request_t *r);
 
 /* ngx_voice_status.c: content handlers by shape; each ends the request. */
 void ngx_voice_health(ngx_voice_ctx_t *ctx);

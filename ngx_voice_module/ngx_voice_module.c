@@ -621,6 +621,7 @@ ngx_voice_init(ngx_conf_t *cf)
 
     ngx_voice_body_filters();
     ngx_voice_stream_filters();
+    ngx_voice_cors_filters();
 
     return NGX_OK;
 }

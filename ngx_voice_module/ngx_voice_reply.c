@@ -21,6 +21,7 @@ static ngx_uint_t ngx_voice_header_clean(const char *name,
     const char *value);
 static ngx_int_t ngx_voice_answer_object(ngx_voice_ctx_t *ctx,
     ngx_str_t *object);
+static ngx_int_t ngx_voice_answer_cache(ngx_voice_ctx_t *ctx);
 static ngx_int_t ngx_voice_answer_body(ngx_voice_ctx_t *ctx,
     ngx_uint_t status, const ngx_str_t *data);
 static ngx_int_t ngx_voice_answer_text(ngx_voice_ctx_t *ctx,
@@ -292,6 +293,19 @@ ngx_voice_answer_object(ngx_voice_ctx_t *ctx, ngx_str_t *object)
 }
 
 
+/* A client may keep what it asks about again; nobody else keeps anything. */
+static ngx_int_t
+ngx_voice_answer_cache(ngx_voice_ctx_t *ctx)
+{
+    static const ngx_str_t  own = ngx_string("private, no-cache");
+    static const ngx_str_t  none = ngx_string("no-store");
+
+    return ngx_voice_header(ctx->request, "Cache-Control",
+                            ctx->operation->contract->method
+                            == VOICE_METHOD_GET ? &own : &none);
+}
+
+
 static ngx_int_t
 ngx_voice_answer_body(ngx_voice_ctx_t *ctx, ngx_uint_t status,
     const ngx_str_t *data)
@@ -303,7 +317,15 @@ ngx_voice_answer_body(ngx_voice_ctx_t *ctx, ngx_uint_t status,
     chain = NULL;
     pieces.count = 0;
 
-    if (status != NGX_HTTP_NO_CONTENT) {
+    if (ngx_voice_answer_cache(ctx) != NGX_OK) {
+        return ngx_voice_fail(ctx, NGX_VOICE_INTERNAL_ERROR, NULL);
+    }
+
+    if (status == NGX_HTTP_OK && ngx_voice_unchanged(ctx->request)) {
+        status = NGX_HTTP_NOT_MODIFIED;
+    }
+
+    if (status != NGX_HTTP_NO_CONTENT && status != NGX_HTTP_NOT_MODIFIED) {
 
         if (ctx->operation->contract->shape == VOICE_SHAPE_FLAT) {
             ngx_voice_piece_str(&pieces, data);
@@ -328,7 +350,9 @@ ngx_voice_answer_body(ngx_voice_ctx_t *ctx, ngx_uint_t status,
         }
     }
 
-    rc = ngx_voice_send(ctx, status, &ngx_voice_json_type, chain);
+    rc = ngx_voice_send(ctx, status, chain == NULL ? NULL
+                                                   : &ngx_voice_json_type,
+                        chain);
 
     ctx->state = NGX_VOICE_DONE;
     ngx_http_finalize_request(ctx->request, rc);

@@ -1,7 +1,7 @@
 
 /*
- * The life of one request: the access phase finds the operation and runs the
- * machine up to ADMITTED, the content phase runs the rest.  A step returns
+ * The life of one request: the access phase runs the machine up to ADMITTED,
+ * the content phase runs the rest.  A step returns
  *
  *   NGX_OK        done, the step of ctx->next follows
  *   NGX_AGAIN     waits; a callback calls ngx_voice_resume() or _refuse()
@@ -19,12 +19,7 @@ typedef ngx_int_t (*ngx_voice_step_pt)(ngx_voice_ctx_t *ctx);
 typedef void (*ngx_voice_content_pt)(ngx_voice_ctx_t *ctx);
 
 
-static ngx_int_t ngx_voice_begin(ngx_http_request_t *r,
-    ngx_voice_loc_conf_t *lcf);
-static ngx_int_t ngx_voice_route_find(ngx_voice_ctx_t *ctx,
-    ngx_voice_loc_conf_t *lcf);
-static ngx_uint_t ngx_voice_is_uri(ngx_http_request_t *r, voice_span_t path);
-static ngx_int_t ngx_voice_allow(ngx_voice_ctx_t *ctx);
+static ngx_int_t ngx_voice_begin(ngx_http_request_t *r);
 static ngx_int_t ngx_voice_run(ngx_voice_ctx_t *ctx);
 static ngx_int_t ngx_voice_wait(ngx_voice_ctx_t *ctx);
 static ngx_int_t ngx_voice_admitted(ngx_voice_ctx_t *ctx);
@@ -36,6 +31,8 @@ static ngx_uint_t ngx_voice_call_again(ngx_voice_ctx_t *ctx,
 
 
 static const ngx_voice_step_pt  ngx_voice_steps[] = {
+    ngx_voice_cors,                        /* NGX_VOICE_CORS */
+    ngx_voice_find,                        /* NGX_VOICE_FIND */
     ngx_voice_find_host,                   /* NGX_VOICE_HOST */
     ngx_voice_identify,                    /* NGX_VOICE_IDENTIFY */
     ngx_voice_find_tenant,                 /* NGX_VOICE_TENANT */
@@ -64,19 +61,6 @@ static const ngx_voice_content_pt  ngx_voice_shapes[] = {
     ngx_voice_metrics,                     /* VOICE_SHAPE_METRICS */
     ngx_voice_openapi,                     /* VOICE_SHAPE_CONTRACT */
     ngx_voice_docs                         /* VOICE_SHAPE_DOCS */
-};
-
-
-static const struct {
-    ngx_uint_t      method;
-    voice_method_e  lookup;
-} ngx_voice_methods[] = {
-    { NGX_HTTP_GET, VOICE_METHOD_GET },
-    { NGX_HTTP_HEAD, VOICE_METHOD_GET },
-    { NGX_HTTP_POST, VOICE_METHOD_POST },
-    { NGX_HTTP_PUT, VOICE_METHOD_PUT },
-    { NGX_HTTP_PATCH, VOICE_METHOD_PATCH },
-    { NGX_HTTP_DELETE, VOICE_METHOD_DELETE }
 };
 
 
@@ -114,7 +98,7 @@ ngx_voice_access_handler(ngx_http_request_t *r)
         /* nchan aborts where it gets a subscriber while it exits; a client
          * whose connection ends connects anew */
         return lcf->stream && ngx_exiting ? NGX_HTTP_CLOSE
-                                          : ngx_voice_begin(r, lcf);
+                                          : ngx_voice_begin(r);
     }
 
     if (ctx->state == NGX_VOICE_DONE && ctx->location) {
@@ -295,9 +279,8 @@ ngx_voice_enter(ngx_voice_ctx_t *ctx, ngx_voice_state_e state)
 
 
 static ngx_int_t
-ngx_voice_begin(ngx_http_request_t *r, ngx_voice_loc_conf_t *lcf)
+ngx_voice_begin(ngx_http_request_t *r)
 {
-    ngx_int_t         rc;
     ngx_voice_ctx_t  *ctx;
 
     ctx = ngx_voice_ctx_create(r);
@@ -305,133 +288,7 @@ ngx_voice_begin(ngx_http_request_t *r, ngx_voice_loc_conf_t *lcf)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    rc = ngx_voice_route_find(ctx, lcf);
-
-    if (rc == NGX_OK) {
-        return ngx_voice_enter(ctx, NGX_VOICE_HOST);
-    }
-
-    ctx->state = NGX_VOICE_DONE;
-    rc = rc == NGX_DECLINED
-         ? ngx_voice_send(ctx, NGX_HTTP_NO_CONTENT, NULL, NULL)
-         : ngx_voice_send_error(ctx);
-
-    ngx_http_finalize_request(r, rc);
-
-    return NGX_DONE;
-}
-
-
-/*
- * NGX_OK: ctx->operation is set; NGX_ERROR: ctx->error is; NGX_DECLINED: the
- * client only asks for the methods.
- */
-static ngx_int_t
-ngx_voice_route_find(ngx_voice_ctx_t *ctx, ngx_voice_loc_conf_t *lcf)
-{
-    ngx_uint_t           i, level;
-    voice_span_t         path;
-    voice_route_e        found;
-    voice_method_e       method;
-    ngx_http_request_t  *r;
-
-    r = ctx->request;
-
-    /* as it was sent: an encoded slash is no slash */
-    path = voice_span((char *) r->unparsed_uri.data, 0);
-
-    while (path.len < r->unparsed_uri.len
-           && memchr("?# ", path.ptr[path.len], 3) == NULL)
-    {
-        path.len++;
-    }
-
-    method = VOICE_METHOD_COUNT;
-
-    for (i = 0; i < VOICE_ARRAY_SIZE(ngx_voice_methods); i++) {
-        if (ngx_voice_methods[i].method == r->method) {
-            method = ngx_voice_methods[i].lookup;
-        }
-    }
-
-    found = voice_contract_match(ctx->conf->contract, method, path,
-                                 &ctx->match);
-
-    if (found == VOICE_ROUTE_NO_PATH) {
-        return ngx_voice_fail(ctx, NGX_VOICE_RESOURCE_NOT_FOUND, NULL);
-    }
-
-    if (found == VOICE_ROUTE_NO_METHOD) {
-        return ngx_voice_allow(ctx);
-    }
-
-    i = ctx->match.operation->index;
-
-    if (ctx->match.operation->stream != (lcf->stream != NGX_VOICE_STREAM_OFF))
-    {
-        /* "/events/stream/.." leads nginx elsewhere: the client's fault */
-        level = ngx_voice_is_uri(r, path) ? NGX_LOG_ALERT : NGX_LOG_INFO;
-        ngx_log_error(level, r->connection->log, 0,
-                      "\"%s\" is no operation for this location, \"voice_%s\""
-                      " should serve it", ctx->match.operation->path,
-                      ctx->match.operation->stream ? "stream" : "api");
-        return ngx_voice_fail(ctx, NGX_VOICE_RESOURCE_NOT_FOUND, NULL);
-    }
-
-    ctx->operation = &ctx->conf->operations[i];
-    ctx->policy = &ctx->operation->policy;
-
-    return NGX_OK;
-}
-
-
-/* nginx has chosen the location by what the client sent, letter by letter. */
-static ngx_uint_t
-ngx_voice_is_uri(ngx_http_request_t *r, voice_span_t path)
-{
-    return path.len == r->uri.len
-           && ngx_memcmp(path.ptr, r->uri.data, path.len) == 0;
-}
-
-
-/* There is the path, but not with this method. */
-static ngx_int_t
-ngx_voice_allow(ngx_voice_ctx_t *ctx)
-{
-    u_char     *p;
-    uint32_t    i;
-    ngx_str_t   allow;
-
-    /* every name, HEAD, OPTIONS and the commas fit */
-    p = ngx_pnalloc(ctx->request->pool, 64);
-    if (p == NULL) {
-        return ngx_voice_fail(ctx, NGX_VOICE_INTERNAL_ERROR, NULL);
-    }
-
-    allow.data = p;
-
-    for (i = 0; i < VOICE_METHOD_COUNT; i++) {
-        if (ctx->match.allow & (1u << i)) {
-            p = ngx_sprintf(p, "%s, ", voice_method_name(i));
-        }
-    }
-
-    if (ctx->match.allow & (1u << VOICE_METHOD_GET)) {
-        p = ngx_sprintf(p, "HEAD, ");
-    }
-
-    p = ngx_sprintf(p, "OPTIONS");
-    allow.len = p - allow.data;
-
-    if (ngx_voice_header(ctx->request, "Allow", &allow) != NGX_OK) {
-        return ngx_voice_fail(ctx, NGX_VOICE_INTERNAL_ERROR, NULL);
-    }
-
-    if (ctx->request->method == NGX_HTTP_OPTIONS) {
-        return NGX_DECLINED;
-    }
-
-    return ngx_voice_fail(ctx, NGX_VOICE_METHOD_NOT_ALLOWED, NULL);
+    return ngx_voice_enter(ctx, NGX_VOICE_CORS);
 }
 
 

@@ -11,6 +11,9 @@
 #define NGX_VOICE_TIMESTAMP_LEN   (sizeof("2000-01-01T00:00:00.000Z") - 1)
 
 
+static ngx_int_t ngx_voice_header_times(ngx_voice_ctx_t *ctx);
+static ngx_uint_t ngx_voice_asks_server(ngx_http_request_t *r);
+static ngx_int_t ngx_voice_options_server(ngx_voice_ctx_t *ctx);
 static void ngx_voice_method_restore(ngx_http_request_t *r);
 static void ngx_voice_status_line(ngx_http_request_t *r);
 static ngx_int_t ngx_voice_error_headers(ngx_voice_ctx_t *ctx);
@@ -77,7 +80,9 @@ ngx_voice_header_id(ngx_voice_ctx_t *ctx)
 
     ctx->identified = 1;
 
-    if (ngx_voice_trace_reply(ctx) != NGX_OK) {
+    if (ngx_voice_trace_reply(ctx) != NGX_OK
+        || ngx_voice_header_times(ctx) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -122,7 +127,7 @@ ngx_voice_send(ngx_voice_ctx_t *ctx, ngx_uint_t status,
         r->headers_out.content_type_lowcase = NULL;
     }
 
-    if (status == NGX_HTTP_NO_CONTENT) {
+    if (status == NGX_HTTP_NO_CONTENT || status == NGX_HTTP_NOT_MODIFIED) {
         r->header_only = 1;
         r->headers_out.content_length_n = -1;
     }
@@ -218,6 +223,12 @@ ngx_voice_error_handler(ngx_http_request_t *r)
     }
 
     ngx_http_set_ctx(r, ctx, ngx_voice_module);
+
+    if (ngx_voice_asks_server(r)) {
+        r->err_status = 0;
+        return ngx_voice_options_server(ctx);
+    }
+
     ngx_voice_method_restore(r);
     status = r->err_status == 0 ? NGX_HTTP_NOT_FOUND : r->err_status;
 
@@ -314,6 +325,64 @@ ngx_voice_pieces_chain(ngx_voice_ctx_t *ctx, const ngx_voice_pieces_t *pieces)
     }
 
     return chain;
+}
+
+
+/* Deprecation (RFC 9745) and Sunset (RFC 8594) of the operation. */
+static ngx_int_t
+ngx_voice_header_times(ngx_voice_ctx_t *ctx)
+{
+    ngx_str_t                 value;
+    const voice_operation_t  *contract;
+
+    contract = ctx->operation == NULL ? NULL : ctx->operation->contract;
+
+    if (contract != NULL && contract->deprecation != NULL) {
+        value.data = (u_char *) contract->deprecation;
+        value.len = ngx_strlen(value.data);
+
+        if (ngx_voice_header(ctx->request, "Deprecation", &value) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (contract == NULL || contract->sunset == NULL) {
+        return NGX_OK;
+    }
+
+    value.data = (u_char *) contract->sunset;
+    value.len = ngx_strlen(value.data);
+
+    return ngx_voice_header(ctx->request, "Sunset", &value);
+}
+
+
+/* "OPTIONS *" (RFC 9110 9.3.7) is no request to nginx: it came to an error. */
+static ngx_uint_t
+ngx_voice_asks_server(ngx_http_request_t *r)
+{
+    static const ngx_str_t  line = ngx_string("OPTIONS * HTTP/1.");
+
+    return r->err_status == NGX_HTTP_BAD_REQUEST && r->request_line.len == 0
+           && r->header_in != NULL && r->request_start != NULL
+           && r->header_in->last - r->request_start > (ssize_t) line.len
+           && ngx_memcmp(r->request_start, line.data, line.len) == 0;
+}
+
+
+static ngx_int_t
+ngx_voice_options_server(ngx_voice_ctx_t *ctx)
+{
+    static const ngx_str_t  allow =
+        ngx_string("GET, POST, PUT, DELETE, HEAD, OPTIONS");
+
+    ctx->request->keepalive = 0;
+
+    if (ngx_voice_header(ctx->request, "Allow", &allow) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_voice_send(ctx, NGX_HTTP_NO_CONTENT, NULL, NULL);
 }
 
 

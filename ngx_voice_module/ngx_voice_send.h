@@ -36,7 +36,7 @@ ngx_chain_t *ngx_voice_pieces_chain(ngx_voice_ctx_t *ctx,
 /* Adds a header to the reply; both strings outlive the request. */
 ngx_int_t ngx_voice_header(ngx_http_request_t *r, const char *name,
     const ngx_str_t *value);
-/* Adds X-Request-Id, and traceparent, once. */
+/* Adds what every reply has, once: X-Request-Id, traceparent, Sunset. */
 ngx_int_t ngx_voice_header_id(ngx_voice_ctx_t *ctx);
 
 /* Sends a whole reply; chain NULL: no body.  Result for finalize. */

@@ -191,12 +191,11 @@ ngx_voice_stream_filters(void)
 
 /*
  * nchan wants to read text/event-stream in the header Accept; who accepts
- * anything gets it said for him.
+ * it in other words gets it said for him.
  */
 static ngx_int_t
 ngx_voice_accept_eventsource(ngx_voice_ctx_t *ctx)
 {
-    ngx_str_t            value;
     voice_span_t         accept;
     ngx_table_elt_t     *h;
     ngx_http_request_t  *r;
@@ -205,21 +204,9 @@ ngx_voice_accept_eventsource(ngx_voice_ctx_t *ctx)
 
     r = ctx->request;
     accept = ngx_voice_request_header(r, "accept");
-    value.data = (u_char *) accept.ptr;
-    value.len = accept.len;
 
-    if (value.len >= type.len
-        && ngx_strlcasestrn(value.data, value.data + value.len,
-                            type.data, type.len - 1)
-           != NULL)
-    {
-        return NGX_OK;
-    }
-
-    if (value.len != 0
-        && ngx_strlcasestrn(value.data, value.data + value.len,
-                            (u_char *) "*/*", 2)
-           == NULL)
+    if (!voice_header_accepts(accept, voice_span((char *) type.data,
+                                                 type.len)))
     {
         return ngx_voice_fail(ctx, NGX_VOICE_NOT_ACCEPTABLE, NULL);
     }

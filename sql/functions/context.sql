@@ -316,8 +316,9 @@ as $$
                           '_', '\_') || '%'
 $$;
 
--- If-Match (argument if_match, with or without quotes) must name the row's
--- version where it is sent; "*" takes any.
+-- If-Match (argument if_match: entity tags, or a bare version) must name the
+-- row's version where it is sent; "*" takes any.  Comparison is strong (RFC
+-- 9110, 13.1.1): W/"1" names nothing.
 create or replace function core.check_version(p_args jsonb, p_version int)
 returns void
 language plpgsql stable set search_path = core, pg_temp
@@ -325,8 +326,23 @@ as $$
 declare
     v_sent  text := p_args ->> 'if_match';
 begin
-    if v_sent is not null and v_sent <> '*'
-       and btrim(v_sent, ' "') <> p_version::text
+    if v_sent is null or v_sent = '*' or v_sent = p_version::text
+       or v_sent = '"' || p_version || '"'
+    then
+        return;
+    end if;
+
+    if v_sent !~ ('^ *(W/)?"[^"[:cntrl:] ]*"'
+                  || '( *, *(W/)?"[^"[:cntrl:] ]*")* *$')
+       and v_sent !~ '^[0-9]+$'
+    then
+        perform core.refuse('/header/if_match',
+                            'must be "*" or a list of entity tags');
+    end if;
+
+    if not exists (
+        select from regexp_matches(v_sent, '(?:W/)?"[^"]*"', 'g') m (tag)
+         where m.tag[1] = '"' || p_version || '"')
     then
         perform core.fail('VERSION_MISMATCH');
     end if;

@@ -9,6 +9,7 @@
 
 static void keys(void);
 static void tags(void);
+static void accepts(void);
 static void times(void);
 
 
@@ -17,6 +18,7 @@ main(void)
 {
     keys();
     tags();
+    accepts();
     times();
 
     return done_testing();
@@ -117,6 +119,46 @@ tags(void)
         ok(voice_header_tags(voice_span_str(rows[i].list),
                              voice_span_str(rows[i].tag)) == rows[i].rc,
            "tags %s against %s", rows[i].list, rows[i].tag);
+    }
+}
+
+
+static void
+accepts(void)
+{
+    size_t  i;
+
+    static const struct {
+        const char  *list;
+        int          taken;
+    } rows[] = {
+        { "", 1 },
+        { "text/event-stream", 1 },
+        { "TEXT/Event-Stream", 1 },
+        { "*/*", 1 },
+        { "text/*", 1 },
+        { "text/html", 0 },
+        { "text/event-stream2", 0 },
+        { "text/html, text/event-stream;q=0.001", 1 },
+        { "text/event-stream;q=0", 0 },
+        { "text/event-stream; Q=0.000, */*", 0 },
+        { "*/*;q=0", 0 },
+        { "*/*;q=0, text/*", 1 },
+        { "text/*;q=0, */*", 0 },
+        { "text/event-stream;charset=utf-8", 1 },
+        { "text/event-stream;x=\";q=0,\"", 1 },
+        { "text/event-stream;x=\"a\\\"\";q=0", 0 },
+        { "text/event-stream;q=x", 1 },
+        { ",", 0 },
+        { "application/*, image/*", 0 },
+    };
+
+    for (i = 0; i < VOICE_ARRAY_SIZE(rows); i++) {
+        ok(voice_header_accepts(voice_span_str(rows[i].list),
+                                VOICE_SPAN("text/event-stream"))
+           == rows[i].taken,
+           "\"%s\" %s it", rows[i].list,
+           rows[i].taken ? "takes" : "does not take");
     }
 }
 
