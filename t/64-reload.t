@@ -37,7 +37,7 @@ sub good_reload {
     my ($status, $output) = reload();
 
     is($status, 0, 'a sound configuration is taken');
-    like($output, qr/^nginx: 2 new processes serve/, 'and told');
+    like($output, qr/^nginx: 2 new processes serve/m, 'and told');
 
     my %now = map { $_ => 1 } children();
     ok(!grep({ $now{$_} } @before), 'it returns when new processes serve');
