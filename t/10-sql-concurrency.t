@@ -106,6 +106,30 @@ my $sum = 0;
 $sum += $_ for map { split } @rescued;
 is($sum, 299, 'a lost job is taken back once');
 
+# --- attempts at one account ----------------------------------------------
+
+my $attempt = <<'END';
+select 'compared' from api.login_lookup(api.enter(null, null, 'anonymous',
+    null, null, 'r', ('10.0.0.' || :n)::inet), '{"email": "2@x.example"}') l
+ where l.status = 200;
+END
+my $compared = () = join('', together("set role voice_edge;\n"
+                                      . $attempt x 20)) =~ /compared/g;
+is($compared, 5, 'of 120 attempts at once five are compared');
+
+# successes remove the row that others wait for
+sql('delete from core.login_attempt');
+my $round = $attempt . <<'END';
+select 'in' from api.login(api.enter(null, null, 'anonymous', null, null, 'r',
+    ('10.0.0.' || :n)::inet), jsonb_build_object('email', '2@x.example',
+    'password_ok', true, 'user_id', :'user')) l where l.status = 200;
+END
+my $user = sql('select id from core.app_user where email = \'2@x.example\'');
+together("\\set user $user\n" . $round x 20);
+is(sql('select count(*) from core.login_attempt where failed > 0'
+       . ' or cardinality(pending) > 0'), 0,
+   'after as many successes nothing stays taken');
+
 # --- refresh --------------------------------------------------------------
 
 my ($token) = sql(<<'END') =~ /(vgr_\S{43})/;

@@ -73,11 +73,16 @@ declare
     v_now  timestamptz;
     a      core.login_attempt;
 begin
-    insert into core.login_attempt (scope, key) values (p_scope, p_key)
-    on conflict (scope, key) do nothing;
+    -- again, where another has removed it between the two
+    loop
+        insert into core.login_attempt (scope, key) values (p_scope, p_key)
+        on conflict (scope, key) do nothing;
 
-    select * into a from core.login_attempt l
-     where l.scope = p_scope and l.key = p_key for update;
+        select * into a from core.login_attempt l
+         where l.scope = p_scope and l.key = p_key for update;
+
+        exit when found;
+    end loop;
 
     v_now := clock_timestamp();
     a.pending := array(select p from unnest(a.pending) p
@@ -258,7 +263,14 @@ begin
     a.networks := '{}';
     a.wait_until := null;
     a.pending := a.pending[2:];
-    perform core.login_save(a);
+
+    -- like an account that nobody has, which has no row either
+    if cardinality(a.pending) = 0 and a.locked_at is null then
+        delete from core.login_attempt l
+         where l.scope = a.scope and l.key = a.key;
+    else
+        perform core.login_save(a);
+    end if;
 end
 $$;
 
