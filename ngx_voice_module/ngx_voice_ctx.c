@@ -10,7 +10,7 @@
 
 
 #define NGX_VOICE_REQUEST_ID_MAX  128
-#define NGX_VOICE_RANDOM_SIZE     1024
+#define NGX_VOICE_RANDOM_SIZE     8192
 
 
 static void ngx_voice_ctx_free(void *data);

@@ -4,6 +4,7 @@
  */
 
 #include "ngx_voice_known.h"
+#include "ngx_voice_recent.h"
 
 
 static const ngx_str_t  ngx_voice_kinds[] = {
@@ -17,7 +18,7 @@ static const ngx_str_t  ngx_voice_kinds[] = {
 ngx_int_t
 ngx_voice_known_key(u_char key[NGX_VOICE_TABLE_KEY], voice_span_t credential)
 {
-    return voice_sha256(key, credential) == VOICE_OK ? NGX_OK : NGX_ERROR;
+    return ngx_voice_recent_key(key, credential);
 }
 
 

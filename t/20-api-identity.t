@@ -84,6 +84,8 @@ sub tokens {
             . encode_base64url(encode_json({ %$claims,
                                              role => 'platform_admin' }))
             . ".$signature",
+        'of another role, as long' => "$head." . encode_base64url(
+            decode_base64url($body) =~ s/"owner"/"admin"/r) . ".$signature",
         'that is no token'       => 'x',
         'that is far too long'   => 'a' x 9000,
     );

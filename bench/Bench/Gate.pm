@@ -66,6 +66,13 @@ sub configure {
     $voice->stack('stop', 'nginx');
     my $output = $voice->stack('start', 'nginx');
     die "bench: $output" if $?;
+
+    # it listens before its processes are there
+    my $up = $voice->wait_for(sub {
+        $voice->request('GET', '/health')->{status} == 200
+            && $voice->children('nginx') == $processes;
+    }, 20);
+    die "bench: nginx does not serve\n" unless $up;
 }
 
 

@@ -153,6 +153,8 @@ sub spawn {
     my $pid = fork() // die "bench: fork: $!\n";
 
     if ($pid == 0) {
+        # a session of its own, as a service has: Linux shares out by session
+        POSIX::setsid();
         open STDIN, '<', '/dev/null';
         open STDOUT, '>>', "$dir/output.log";
         open STDERR, '>&', \*STDOUT;
