@@ -211,7 +211,7 @@ static ngx_command_t  ngx_voice_commands[] = {
      * Context: http
      *
      * Shared memory, 1m at least: a quarter for credentials that were
-     * verified (about 3400 a megabyte of it), an eighth for tenants (about
+     * verified (about 4800 a megabyte of it), an eighth for tenants (about
      * 500 a megabyte), a twentieth for hosts, the rest for metrics and
      * limits.  Kept over a reload while the size stays the same.
      */
