@@ -405,6 +405,8 @@ sub refused_directives {
 
     my $conf = "$node->{data}/etc/gate.conf";
     my $good = Voice::slurp($conf);
+    my %preload = %{$node->{stack}{preload}};
+    local @ENV{keys %preload} = values %preload;
 
     for my $line (sort keys %fault) {
         Voice::spew($conf, $good =~ s{(location /any/ \{\s*)voice_auth on;}
