@@ -240,7 +240,12 @@ ngx_voice_fetch_secure(ngx_voice_fetch_t *fetch)
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
 
-    /* no file is read while requests are served: the store is ours */
+    /*
+     * No file is read here: the store is ours.  Nothing is kept for another
+     * exchange, whose store may differ: a resumed session is not verified.
+     */
+    curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
+    curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
     curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
     curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
     curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, ngx_voice_fetch_trust);
