@@ -35,7 +35,7 @@ ngx_voice_jwks_merge(const ngx_voice_issuer_t *issuer, voice_span_t document,
     voice_json_error_t    err;
     voice_jwks_report_t   report;
 
-    *reason = "the reply is no JSON";
+    *reason = "it is no JSON";
 
     parsed = voice_json_parse(document, &err);
     if (parsed == NULL) {
@@ -55,8 +55,8 @@ ngx_voice_jwks_merge(const ngx_voice_issuer_t *issuer, voice_span_t document,
     rc = voice_jwt_keys_add_jwks(usable, document, issuer->alg, &report);
 
     if (rc != VOICE_OK) {
-        *reason = rc == VOICE_INVALID ? "the reply is no key set"
-                  : rc == VOICE_LIMIT ? "the reply is too large"
+        *reason = rc == VOICE_INVALID ? "it is no key set"
+                  : rc == VOICE_LIMIT ? "it is too large"
                   : *reason;
         goto done;
     }
@@ -64,7 +64,7 @@ ngx_voice_jwks_merge(const ngx_voice_issuer_t *issuer, voice_span_t document,
     entries = ngx_voice_jwks_present(issuer, parsed, usable, log);
 
     if (json_array_size(entries) == 0) {
-        *reason = entries == NULL ? *reason : "the key set has no usable key";
+        *reason = entries == NULL ? *reason : "it has no usable key";
         goto done;
     }
 
