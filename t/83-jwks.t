@@ -86,7 +86,6 @@ misbehaviour();
 dead_at_start();
 reloads();
 deaths();
-refused();
 
 $node->stop;
 $voice->finish(alerts => qr/exited on signal 9/);
@@ -388,76 +387,6 @@ sub deaths {
     ok($node->wait_for(sub { !grep { $old{$_} } $node->children('nginx') },
                        30), 'which exits');
     cmp_ok(time - $begun, '<', $timeout + 2 + $slack, 'in time');
-}
-
-
-# --- what nginx -t says ---------------------------------------------------
-
-sub refused {
-    Voice::spew("$directory/set.json", 'broken');
-    my %good = (name => 'https://x.example', audience => 'voice',
-                jwks => 'http://127.0.0.1:1/', tenant => $tenant,
-                role => '*:viewer');
-    my %fault = (
-        'no name'          => [{ name => undef }, qr/"name" must be/],
-        'a name twice'     => [{ name => iss('steady') },
-                               qr/another issuer's/],
-        'our own name'     => [{ name => 'voicegate' }, qr/our own/],
-        'no audience'      => [{ audience => undef }, qr/"audience"/],
-        'no keys'          => [{ jwks => undef }, qr/one of "jwks"/],
-        'keys twice'       => [{ jwks_file => '/x' }, qr/one of "jwks"/],
-        'another scheme'   => [{ jwks => 'ftp://x/' }, qr/http or https/],
-        'a user in it'     => [{ jwks => 'https://u:p@x/' },
-                               qr/without user/],
-        'no tenant'        => [{ tenant => undef }, qr/one of "tenant"/],
-        'a wrong tenant'   => [{ tenant => 'acme' }, qr/UUID/],
-        'a wrong claim'    => [{ tenant => undef, tenant_claim => 'org' },
-                               qr/JSON pointer/],
-        'no role'          => [{ role => undef }, qr/"role" is needed/],
-        'a wrong role'     => [{ role => 'x:king' }, qr/one of ours/],
-        'a shared secret'  => [{ alg => 'HS256' }, qr/public keys/],
-        'no algorithm'     => [{ jwks => undef, key_file => '/x' },
-                               qr/needs "alg"/],
-        'a missing file'   => [{ jwks => undef, jwks_file => '/no/file' },
-                               qr/no\/file/],
-        'a broken file'    => [{ jwks => undef,
-                                 jwks_file => "$directory/set.json" },
-                               qr/no JSON/],
-        'no certificates'  => [{ jwks => 'https://x/',
-                                 ca => "$directory/set.json" },
-                               qr/no CA certificates/],
-        'a long interval'  => [{ refresh => '2s', min_interval => '3s' },
-                               qr/over "refresh"/],
-        'an odd argument'  => [{ odd => 1 }, qr/invalid parameter/],
-    );
-
-    for my $what (sort keys %fault) {
-        my ($change, $reason) = @{$fault{$what}};
-        my %value = (%good, %$change);
-        like(test_issuers("voice_jwt_issuer "
-             . join(' ', map { "$_=$value{$_}" }
-                         grep { defined $value{$_} } sort keys %value) . ';'),
-             $reason, "$what is refused");
-    }
-    like(test_issuers('voice_jwt_issuer ' . join(' ', map { "$_=$good{$_}" }
-         sort keys %good) =~ s/127.0.0.1/keys.example/r . ';'),
-         qr/on the way/, 'http to another machine is warned of');
-}
-
-
-sub test_issuers {
-    my ($text) = @_;
-
-    my $file = "$node->{data}/etc/edge.conf";
-    my $good = Voice::slurp($file);
-    Voice::spew($file, join "\n", $base, @issuers, $text);
-    my %preload = %{$voice->{stack}{preload}};
-    local @ENV{keys %preload} = values %preload;
-    my @command = $node->nginx_command('-t');
-    my $output = `@command 2>&1`;
-    Voice::spew($file, $good);
-
-    return $output;
 }
 
 
