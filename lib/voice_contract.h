@@ -24,7 +24,7 @@
  *               replica, where there is one
  *   x-stream    true: the function runs in the access phase and its
  *               data.channel names the nchan channel
- *   x-max-body  bytes, default 1 MiB
+ *   x-max-body  bytes, default 64 KiB
  *   x-digest    list of body members that reach SQL only as SHA-256 hex,
  *               under the same name
  *   x-hash      list of body members that reach SQL only as bcrypt hash,

@@ -6,7 +6,7 @@
 #include "voice_contract_private.h"
 
 
-#define EXTENSION_BODY_DEFAULT  (1024 * 1024)
+#define EXTENSION_BODY_DEFAULT  (64 * 1024)
 #define EXTENSION_BODY_MAX      (1024 * 1024 * 1024)
 
 

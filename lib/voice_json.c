@@ -20,7 +20,8 @@ typedef struct {
 
 static int pointer_decode(char *out, size_t size, const char *ref);
 static int hex_value(char c);
-static int text_refused(voice_span_t text, voice_json_error_t *err);
+static int text_refused(voice_span_t text, size_t values,
+    voice_json_error_t *err);
 static int is_well_formed(voice_span_t text, enum json_error_code code);
 static void fail(voice_json_error_t *err, size_t line, size_t column,
     const char *reason);
@@ -54,6 +55,14 @@ static const struct {
 json_t *
 voice_json_parse(voice_span_t text, voice_json_error_t *err)
 {
+    return voice_json_parse_bounded(text, SIZE_MAX, err);
+}
+
+
+json_t *
+voice_json_parse_bounded(voice_span_t text, size_t values,
+    voice_json_error_t *err)
+{
     json_t        *value;
     json_error_t   error;
 
@@ -62,7 +71,7 @@ voice_json_parse(voice_span_t text, voice_json_error_t *err)
         return NULL;
     }
 
-    if (text_refused(text, err)) {
+    if (text_refused(text, values, err)) {
         return NULL;
     }
 
@@ -167,15 +176,16 @@ voice_json_text(const json_t *object, const char *name)
  * reads a byte.
  */
 static int
-text_refused(voice_span_t text, voice_json_error_t *err)
+text_refused(voice_span_t text, size_t values, voice_json_error_t *err)
 {
     char         c;
     int          quoted, escaped;
-    size_t       i, depth, line, start;
+    size_t       i, count, depth, line, start;
     const char  *reason;
 
     quoted = 0;
     escaped = 0;
+    count = 1;
     depth = 0;
     line = 1;
     start = 0;
@@ -195,14 +205,19 @@ text_refused(voice_span_t text, voice_json_error_t *err)
             quoted = c == '"';
             depth += c == '[' || c == '{';
             depth -= depth > 0 && (c == ']' || c == '}');
+            count += c == ',' || c == '[' || c == '{';
         }
 
         if (depth > VOICE_JSON_DEPTH) {
             reason = parse_reason(json_error_stack_overflow);
+
+        } else if (count > values) {
+            reason = "has too many values";
         }
 
         if (reason != NULL) {
             fail(err, line, i - start + 1, reason);
+            err->well_formed = count > values;
             return 1;
         }
 

@@ -7,6 +7,9 @@
 #include "ngx_voice.h"
 
 
+#define NGX_VOICE_BODY_VALUES  4096        /* a stall of 5 ms at most */
+
+
 static ngx_int_t ngx_voice_body_acceptable(ngx_voice_ctx_t *ctx);
 static ngx_uint_t ngx_voice_body_is_json(ngx_http_request_t *r);
 static ngx_uint_t ngx_voice_body_is_empty_json(ngx_voice_ctx_t *ctx);
@@ -202,8 +205,9 @@ ngx_voice_body_parse(ngx_voice_ctx_t *ctx, json_t **body)
         return NGX_OK;
     }
 
-    *body = voice_json_parse(voice_span((char *) bytes.data, bytes.len),
-                             &err);
+    *body = voice_json_parse_bounded(voice_span((char *) bytes.data,
+                                                bytes.len),
+                                     NGX_VOICE_BODY_VALUES, &err);
     ngx_explicit_memzero(bytes.data, bytes.len);
 
     return *body != NULL ? NGX_OK : ngx_voice_body_refuse(ctx, &err);

@@ -16,7 +16,10 @@ use Voice::Raw;
 use Voice::Resources;
 use Voice::Values;
 
-use constant MEBIBYTE => 1048576;
+use constant {
+    BODY     => 65536,
+    MEBIBYTE => 1048576,
+};
 
 my $json = JSON::PP->new->utf8->canonical->allow_nonref;
 my $nobody = '00000000-0000-7000-8000-000000000000';
@@ -145,7 +148,7 @@ sub bodies_too_large {
     my $who = $voice->person('large', 'platform_admin');
 
     for my $operation (grep { $_->{requestBody} } @operations) {
-        my $limit = $operation->{'x-max-body'} || MEBIBYTE;
+        my $limit = $operation->{'x-max-body'} || BODY;
         my $raw = Voice::Raw->new($voice, stranger());
 
         $raw->put(head($operation->{method}, url($operation),

@@ -69,7 +69,7 @@ sub bodies {
 sub expected {
     my ($kind, $operation, $text) = @_;
 
-    my $most = $operation->{'x-max-body'} // 1048576;
+    my $most = $operation->{'x-max-body'} // 65536;
 
     return $kind eq 'y' ? 422 : $kind eq 'i' ? (400, 422)
         : length $text > $most - 100 ? 413 : 400;

@@ -91,8 +91,8 @@ members(void)
        "public needs no role");
     ok(get->shape == VOICE_SHAPE_FLAT && post->shape == VOICE_SHAPE_ENVELOPE,
        "a shape is envelope unless named");
-    ok(post->max_body == 500 && get->max_body == 1024 * 1024,
-       "a body is 1 MiB at most unless said otherwise");
+    ok(post->max_body == 500 && get->max_body == 64 * 1024,
+       "a body is 64 KiB at most unless said otherwise");
     ok(post->has_body && post->body_required && post->body != NULL
        && patch->has_body && !patch->body_required && !delete->has_body,
        "bodies are known");

@@ -18,6 +18,7 @@ static void suite_file(const char *name);
 static const char *exception(const char *name);
 static void texts(void);
 static void depth(void);
+static void values(void);
 static void pointers(void);
 static void setting(void);
 static json_t *parse(const char *text, voice_json_error_t *err);
@@ -44,6 +45,7 @@ main(void)
     suite();
     texts();
     depth();
+    values();
     pointers();
     setting();
 
@@ -209,6 +211,25 @@ depth(void)
 
     value = parse(text, &err);
     ok(value != NULL, "brackets in strings do not count");
+    json_decref(value);
+}
+
+
+static void
+values(void)
+{
+    json_t              *value;
+    voice_json_error_t   err;
+
+    value = voice_json_parse_bounded(VOICE_SPAN("{\"a,[\":[1,2],\"b\":{}}"),
+                                     6, &err);
+    ok(value != NULL, "as many values as the bound are read");
+    json_decref(value);
+
+    value = voice_json_parse_bounded(VOICE_SPAN("[1,2,3]"), 3, &err);
+    ok(value == NULL && err.well_formed, "more than that are refused");
+    is(err.reason, "has too many values", "with the reason");
+    ok(err.line == 1 && err.column == 5, "at the comma too many");
     json_decref(value);
 }
 
