@@ -36,6 +36,7 @@ error_pages();
 unusual();
 http2();
 refused_directives();
+more_than_fit();
 
 $node->stop;
 $voice->finish(alerts => qr{\[emerg\].*gate\.conf});
@@ -132,6 +133,13 @@ sub configure {
     location = /login.html {
         voice_auth off;
         return 200 "log in";
+    }
+    location = /who {
+        voice_auth on;
+        try_files /none \@who;
+    }
+    location \@who {
+        return 200 "\$voice_actor";
     }
     location /return/ {
         voice_auth on;
@@ -419,4 +427,45 @@ sub refused_directives {
     }
 
     Voice::spew($conf, $good);
+}
+
+
+# The smallest zone knows some 1,200 credentials at once: what does not fit
+# is verified anew, and nobody is taken for another one.
+sub more_than_fit {
+    my $keys = 2000;
+    my $small = Voice::Node->start($voice, 'small', edit => sub {
+        my ($etc) = @_;
+        configure($etc);
+        my $text = Voice::slurp("$etc/edge.conf");
+        $text =~ s/voice_zone \w+;/voice_zone 1m;/ or die 'no zone';
+        Voice::spew("$etc/edge.conf", $text);
+        $text = Voice::slurp("$etc/nginx.conf");
+        $text =~ s/listen \S+ http2;//;
+        Voice::spew("$etc/nginx.conf", $text);
+    });
+
+    $voice->sql("insert into core.api_key (tenant_id, name, prefix, last_four,"
+        . " hash, role) select '$as{owner}{tenant_id}', 'fit' || n, 'vgk_',"
+        . " 'aaaa', encode(sha256(convert_to('fit' || n, 'UTF8')), 'hex'),"
+        . " 'viewer' from generate_series(1, $keys) n");
+    my %id = map { split /\|/ } split /\n/, $voice->sql(
+        "select name, id from core.api_key where name like 'fit%'");
+
+    for my $round (1, 2) {
+        my $wrong = 0;
+        for my $n (1 .. $keys) {
+            my $reply = $small->request('GET', '/who', headers => {
+                'X-API-Key' => "fit$n" });
+            $wrong++ if $reply->{content} ne $id{"fit$n"};
+        }
+        is($wrong, 0, "round $round: $keys keys are who they are");
+    }
+
+    my $text = $small->request('GET', '/metrics')->{content};
+    my ($misses) = $text =~ /^voice_credential_misses_total (\d+)/m;
+    cmp_ok($misses, '>', $keys, 'those that did not fit were verified again');
+    is($text =~ /^voice_watch_lag_seconds/m, 1, 'and the edge is well');
+
+    $small->stop;
 }
