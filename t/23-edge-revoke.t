@@ -25,6 +25,7 @@ my @nodes = map {
 } qw(first second);
 
 revocations();
+late_commit();
 many_changes();
 killed_processes();
 reload();
@@ -182,6 +183,37 @@ sub revocations {
     my ($longest) = sort { $b <=> $a } @took;
     diag(sprintf '%d revocations, the longest was seen by all after %.2f s',
          scalar @took, $longest);
+}
+
+
+# What began first and commits last is not behind what was seen already.
+sub late_commit {
+    my ($first, $second) = map {
+        $voice->person('acme', 'operator', "$_\@acme.example")
+    } qw(first second);
+
+    eventually($_, 200, 'before a long transaction') for $first, $second;
+
+    local $ENV{PGPASSWORD} = Voice::slurp("$voice->{stack}{secrets}/postgres");
+    open my $psql, '|-', 'psql', '-XAtq', '-h', $voice->{stack}{sockets},
+        '-U', 'postgres', '-d', $voice->{stack}{database}
+        or die "psql: $!";
+    $psql->autoflush(1);
+    print $psql "begin; update core.session set ended_at = now(),"
+        . " end_reason = 'revoked' where user_id = '$first->{user_id}';\n";
+    $voice->wait_for(sub {
+        $voice->sql("select count(*) from pg_stat_activity"
+            . " where state = 'idle in transaction'"
+            . " and query like '%$first->{user_id}%'");
+    }, 10) or die 'no transaction';
+
+    $voice->call('logout', as => $second);
+    eventually($second, 401, 'who is revoked meanwhile');
+    ok(everywhere($first, 200), 'what is not committed has no effect');
+
+    print $psql "commit;\n";
+    close $psql;
+    eventually($first, 401, 'after the late commit');
 }
 
 
