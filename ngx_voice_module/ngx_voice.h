@@ -334,6 +334,11 @@ void ngx_voice_figures_stop(ngx_voice_main_conf_t *mcf);
 ngx_int_t ngx_voice_leave_prepare(ngx_cycle_t *cycle);
 /* A request that still comes is the last of its connection. */
 void ngx_voice_leave_request(ngx_http_request_t *r);
+/*
+ * A stream that begins: it is ended when the process exits, which NGX_DECLINED
+ * says that it does already.
+ */
+ngx_int_t ngx_voice_leave_stream(ngx_http_request_t *r);
 
 /* ngx_voice_stream.c */
 /* The step for streams: takes the channel from the reply. */

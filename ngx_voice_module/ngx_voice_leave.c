@@ -5,6 +5,9 @@
  * the connection broke.  Here they get a moment more, and who goes on is
  * answered with "Connection: close" (RFC 9112 section 9.6).
  *
+ * Streams would be cut when the process is gone, at any byte: they are ended
+ * as their protocol does it, and their clients connect anew.
+ *
  * nginx asks no module before it closes, but it goes through the connections
  * in their order: one of ours, taken before there are clients, comes first.
  */
@@ -17,7 +20,24 @@
 #define NGX_VOICE_LEAVE_TIME  2000         /* ms */
 
 
+/* A live stream, in the pool of its request. */
+typedef struct {
+    ngx_queue_t          queue;
+    ngx_http_request_t  *request;
+} ngx_voice_leave_stream_t;
+
+
+static void ngx_voice_leave_streams(void);
+static void ngx_voice_leave_streams_end(ngx_event_t *ev);
+static void ngx_voice_leave_late(ngx_event_t *ev);
+static void ngx_voice_leave_stream_end(ngx_http_request_t *r);
+static void ngx_voice_leave_stream_forget(void *data);
 static void ngx_voice_leave_handler(ngx_event_t *ev);
+
+
+/* Of this process; the timer keeps it until nchan has let go of them. */
+static ngx_queue_t  ngx_voice_leave_list;
+static ngx_event_t  ngx_voice_leave_timer;
 
 
 ngx_int_t
@@ -25,6 +45,8 @@ ngx_voice_leave_prepare(ngx_cycle_t *cycle)
 {
     ngx_socket_t       fd;
     ngx_connection_t  *c;
+
+    ngx_queue_init(&ngx_voice_leave_list);
 
     fd = eventfd(0, EFD_CLOEXEC|EFD_NONBLOCK);
     if (fd == -1) {
@@ -56,6 +78,129 @@ ngx_voice_leave_request(ngx_http_request_t *r)
 }
 
 
+ngx_int_t
+ngx_voice_leave_stream(ngx_http_request_t *r)
+{
+    ngx_http_cleanup_t        *cln;
+    ngx_voice_leave_stream_t  *stream;
+
+    if (ngx_exiting) {
+        return NGX_DECLINED;
+    }
+
+    cln = ngx_http_cleanup_add(r, sizeof(ngx_voice_leave_stream_t));
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    stream = cln->data;
+    stream->request = r;
+    cln->handler = ngx_voice_leave_stream_forget;
+
+    ngx_queue_insert_tail(&ngx_voice_leave_list, &stream->queue);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_voice_leave_stream_forget(void *data)
+{
+    ngx_voice_leave_stream_t  *stream = data;
+
+    ngx_queue_remove(&stream->queue);
+
+    if (ngx_voice_leave_timer.timer_set
+        && ngx_queue_empty(&ngx_voice_leave_list))
+    {
+        ngx_del_timer(&ngx_voice_leave_timer);
+    }
+}
+
+
+/*
+ * Not at once: their clients come back in no time, and the nchan of a process
+ * that has just begun may lose them.
+ */
+static void
+ngx_voice_leave_streams(void)
+{
+    if (ngx_queue_empty(&ngx_voice_leave_list)) {
+        return;
+    }
+
+    ngx_voice_leave_timer.handler = ngx_voice_leave_streams_end;
+    ngx_voice_leave_timer.log = ngx_cycle->log;
+    ngx_add_timer(&ngx_voice_leave_timer, NGX_VOICE_LEAVE_TIME);
+}
+
+
+static void
+ngx_voice_leave_streams_end(ngx_event_t *ev)
+{
+    ngx_queue_t               *q;
+    ngx_voice_leave_stream_t  *stream;
+
+    for (q = ngx_queue_head(&ngx_voice_leave_list);
+         q != ngx_queue_sentinel(&ngx_voice_leave_list);
+         q = ngx_queue_next(q))
+    {
+        stream = ngx_queue_data(q, ngx_voice_leave_stream_t, queue);
+        ngx_voice_leave_stream_end(stream->request);
+    }
+
+    ev->handler = ngx_voice_leave_late;
+    ngx_add_timer(ev, NGX_VOICE_LEAVE_TIME);
+}
+
+
+static void
+ngx_voice_leave_late(ngx_event_t *ev)
+{
+    ngx_log_error(NGX_LOG_NOTICE, ev->log, 0, "some streams are cut");
+}
+
+
+/*
+ * nchan is told as if the client had gone, which it is used to.  What says
+ * goodbye is sent only between two messages.
+ */
+static void
+ngx_voice_leave_stream_end(ngx_http_request_t *r)
+{
+    ngx_connection_t       *c;
+    ngx_voice_loc_conf_t   *lcf;
+
+    /* a frame of WebSocket: close, 1001 "going away" (RFC 6455, 7.4.1) */
+    static u_char  close_frame[] = { 0x88, 0x02, 0x03, 0xe9 };
+    static u_char  last_chunk[] = "0" CRLF CRLF;
+
+    c = r->connection;
+
+#if (NGX_HTTP_V2)
+    if (r->stream != NULL) {
+        return;
+    }
+#endif
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_voice_module);
+
+    if (r->header_sent && !c->buffered && !c->error) {
+        if (lcf->stream == NGX_VOICE_STREAM_WEBSOCKET) {
+            (void) c->send(c, close_frame, sizeof(close_frame));
+
+        } else if (r->chunked) {
+            (void) c->send(c, last_chunk, sizeof(last_chunk) - 1);
+        }
+    }
+
+    if (shutdown(c->fd, SHUT_RD) == -1 && ngx_socket_errno != NGX_ENOTCONN) {
+        ngx_log_error(NGX_LOG_ERR, c->log, ngx_socket_errno,
+                      "shutdown() of a stream failed");
+    }
+}
+
+
 /* Called once, when the process begins to exit. */
 static void
 ngx_voice_leave_handler(ngx_event_t *ev)
@@ -68,6 +213,8 @@ ngx_voice_leave_handler(ngx_event_t *ev)
     (void) close(c->fd);
     ngx_free_connection(c);
     c->fd = (ngx_socket_t) -1;
+
+    ngx_voice_leave_streams();
 
     for (i = 0; i < ngx_cycle->connection_n; i++) {
         c = &ngx_cycle->connections[i];

@@ -362,6 +362,12 @@ ngx_voice_admitted(ngx_voice_ctx_t *ctx)
     }
 
     r = ctx->request;
+
+    /* nchan aborts where it gets a subscriber while it exits */
+    if (ctx->channel.len > 0 && ngx_voice_leave_stream(r) != NGX_OK) {
+        return ngx_voice_fail(ctx, NGX_VOICE_SERVICE_UNAVAILABLE, NULL);
+    }
+
     r->read_event_handler = ngx_http_block_reading;
 
     ctx->admitted = 1;

@@ -1,71 +1,243 @@
 #!/usr/bin/perl
 
-# Reloads of nginx and of the workers while runs go on and subscribers
-# listen: no exchange is interrupted, no durable event is missed.
+# Reloads of nginx and of the workers under load, while runs go on, long
+# requests wait and subscribers listen: no exchange is interrupted, no
+# durable event is missed, and old processes are gone in time.
+
+# covers: stream_events stream_test_run
 
 use strict;
 use warnings;
 
+use JSON::PP;
 use Test::More;
+use Time::HiRes qw(time);
 
 use lib 't/lib';
 use Voice;
 use Voice::Demo;
 use Voice::Raw;
+use Voice::WebSocket;
 
-my $reloads = $ENV{VOICE_TEST_LONG} ? 60 : 8;
+use constant LOADERS => 3;
 
+my $reloads = $ENV{VOICE_TEST_LONG} ? 50 : 10;
+
+my $json = JSON::PP->new->utf8->canonical;
 my $voice = Voice->start(processes => 2, workers => 2);
 my $owner = $voice->tenant('acme');
+plenty();
 my $suite = Voice::Demo::suite($voice, $owner, 2);
+my $bearer = "Authorization: Bearer $owner->{token}\r\n";
+my $type = "Content-Type: application/json\r\n";
 
-my $path = "/events/stream/$owner->{tenant_id}";
-my $last_id;
-my $stream = subscribe();
-my ($exchanges, $interrupted, @ids, @runs) = (0, 0);
+my @subscribers = (subscriber('SSE', 'subject_id is not null',
+                              "/events/stream/$owner->{tenant_id}"));
+my (%figure, @runs, %over, %old, @gone, $stop);
+my @loaders = map { loader("load$_") } 1 .. LOADERS;
 
 for my $round (1 .. $reloads) {
-    push @runs, exchange('POST', '/api/v1/test-runs',
-                         qq({"suite_id":"$suite"}))->{json}{data}{id};
-    my $output = $voice->stack('reload', $round % 2 ? 'nginx' : 'workers');
-    is($?, 0, "reload $round is taken") or diag($output);
+    my $run = run();
+    push @runs, $run;
+    push @subscribers, subscriber('WebSocket', "subject_id = '$run'",
+                                  "/ws/test-runs/$run");
+    my @long = long_requests();
 
-    for (1 .. 20) {
-        exchange('GET', "/api/v1/test-runs/$runs[-1]");
-        listen_a_while(0.02);
-    }
+    $old{$_} //= 0 for $voice->children('nginx');
+    my $output = $voice->stack('reload', $round % 4 ? 'nginx' : 'workers');
+    is($?, 0, "reload $round is taken") or diag($output);
+    my %now = map { $_ => 1 } $voice->children('nginx');
+    $old{$_} ||= time for grep { !$now{$_} || title($_) =~ /shutting/ }
+        keys %old;
+
+    answered(@long);
+    listen_all(0.02) for 1 .. 5;
 }
 
 ok($voice->wait_for(sub {
-    listen_a_while(0.2);
+    listen_all(0.1);
     return !grep { !ended($_) } @runs;
 }, 240), 'every run ends');
 
-is($interrupted, 0, "none of $exchanges exchanges was interrupted");
+stop_loaders();
+is($figure{interrupted} // 0, 0,
+   "none of $figure{exchanges} exchanges was interrupted");
+subscribers_have_all();
+old_processes_are_gone();
 
-my $last = $voice->sql('select max(seq) from core.event');
-$voice->wait_for(sub { listen_a_while(0.2); return @ids && $ids[-1] >= $last },
-                 60);
-my %seen = map { $_ => 1 } @ids;
-is(join(' ', grep { !$seen{$_} } $ids[0] .. $last), '',
-   'a subscriber that reconnects with its last id misses no event');
+diag("$reloads reloads: " . join(', ', map { "$_ $figure{$_}" }
+     sort keys %figure));
 
-kept_connection();
-broken_configuration();
+$voice->finish;
 
-$voice->finish(alerts => qr/exited on signal 9|unexpected end of file/);
+
+# --- load -----------------------------------------------------------------
+
+# A child that asks all the time, in a tenant of its own, on a connection that
+# it keeps as long as the edge does; {pid, out}: it writes its counts to the
+# pipe when it is told to stop.
+sub loader {
+    my ($tenant) = @_;
+
+    my $token = $voice->tenant($tenant)->{token};
+    pipe my $out, my $in or die "pipe: $!";
+    my $pid = fork() // die "fork: $!";
+
+    if ($pid) {
+        close $in;
+        return { pid => $pid, out => $out };
+    }
+
+    my ($parent, %count) = getppid;
+    $SIG{TERM} = sub { $stop = 1 };
+    load($token, \%count) until $stop || getppid != $parent;
+
+    syswrite $in, join ' ', map { $_ // 0 }
+        @count{qw(exchanges interrupted connections)}, $count{why} // '';
+    # nothing of the parent's is ours to clean up
+    require POSIX;
+    POSIX::_exit(0);
+}
+
+
+# One connection's life.
+sub load {
+    my ($token, $count) = @_;
+
+    my $raw = eval { Voice::Raw->new($voice) };
+    my $last = time;
+    $count->{connections}++;
+
+    for my $n (1 .. 200) {
+        my $content = $n % 10 ? '' : qq({"name":"load $$ $n )
+            . int(rand 1e9) . '"}';
+        my $reply = $raw && $raw->put(($n % 10 ? 'GET' : 'POST')
+            . " /api/v1/test-suites HTTP/1.1\r\nHost: x\r\n"
+            . "Authorization: Bearer $token\r\n" . ($n % 10 ? ''
+               : "${type}Content-Length: " . length($content) . "\r\n")
+            . "\r\n$content") ? $raw->reply : undef;
+
+        # told to stop, which ends a read as well
+        return if $stop;
+        $count->{exchanges}++;
+        # 429 is an answer, too
+        if (!$reply || $reply->{status} !~ /^(?:20[01]|429)$/) {
+            $count->{interrupted}++;
+            $count->{why} = $reply ? $reply->{status}
+                : sprintf 'request-%d-after-%.3f-s', $n, time - $last;
+            return;
+        }
+        $last = time;
+        return if ($reply->{headers}{connection} // '') eq 'close';
+    }
+}
+
+
+sub stop_loaders {
+    kill 'TERM', map { $_->{pid} } @loaders;
+
+    for my $loader (@loaders) {
+        my $line = readline($loader->{out}) // '0 1 0 none';
+        my ($exchanges, $interrupted, $connections, $why) = split / /, $line;
+        $figure{exchanges} += $exchanges;
+        $figure{interrupted} += $interrupted;
+        $figure{connections} += $connections;
+        diag("interrupted: $why") if $interrupted;
+        waitpid $loader->{pid}, 0;
+    }
+}
+
+
+# A body of which half is sent, and a change that waits for a row which
+# somebody holds: both are under way when the reload comes.
+sub long_requests {
+    my $body = qq({"name":"slow $figure{exchanges}x) . int(rand 1e9) . '"}';
+    my $half = Voice::Raw->new($voice);
+    $half->put("POST /api/v1/test-suites HTTP/1.1\r\nHost: x\r\n$bearer"
+        . "${type}Content-Length: "
+        . length($body) . "\r\n\r\n" . substr $body, 0, 10);
+
+    my $holder = hold();
+    my $waiting = Voice::Raw->new($voice);
+    my $change = '{"description":"' . int(rand 1e9) . '"}';
+    $waiting->put("PUT /api/v1/test-suites/$suite HTTP/1.1\r\nHost: x\r\n"
+        . "$bearer${type}Content-Length: "
+        . length($change) . "\r\n\r\n$change");
+
+    return ({ raw => $half, rest => substr($body, 10), status => 201 },
+            { raw => $waiting, holder => $holder, status => 200 });
+}
+
+
+# A session that has the suite's row for some seconds, fewer than a query of
+# the edge may take.
+sub hold {
+    local $ENV{PGPASSWORD} = Voice::slurp("$voice->{stack}{secrets}/postgres");
+    open my $psql, '|-', 'psql', '-XAtqo', '/dev/null', '-h',
+        $voice->{stack}{sockets}, '-U', 'postgres', '-d',
+        $voice->{stack}{database} or die "psql: $!";
+    $psql->autoflush(1);
+    print $psql "begin; set application_name = 'holder';\n",
+        "select 1 from core.test_suite where id = '$suite' for update;\n",
+        "select pg_sleep(2.5); commit;\n";
+    $voice->wait_for(sub { $voice->sql("select count(*) from"
+        . " pg_stat_activity where application_name = 'holder' and wait_event"
+        . " = 'PgSleep'") }, 20) or die "no lock\n";
+
+    return $psql;
+}
+
+
+sub answered {
+    for my $long (@_) {
+        $long->{raw}->put($long->{rest}) if $long->{rest};
+        my $reply = $long->{raw}->reply;
+        close $long->{holder} if $long->{holder};
+        my $status = $reply ? $reply->{status} : 'nothing';
+
+        $figure{exchanges}++;
+        $figure{long}++;
+        next if $status eq $long->{status};
+        $figure{interrupted}++;
+        diag("a long request: $status, not $long->{status}");
+    }
+}
+
+
+sub run {
+    my $reply = exchange('POST', '/api/v1/test-runs',
+                         qq({"suite_id":"$suite"}));
+
+    return $reply->{json}{data}{id} // BAIL_OUT('no run');
+}
+
+
+sub ended {
+    my ($id) = @_;
+
+    return 1 if $over{$id};
+    my $run = exchange('GET', "/api/v1/test-runs/$id")->{json}{data};
+
+    $over{$id} = $run && $run->{status} !~ /^(?:pending|running)$/;
+
+    return $over{$id};
+}
 
 
 sub exchange {
     my ($method, $path, $content) = @_;
 
-    my $reply = $voice->request($method, $path, content => $content,
-        headers => { Authorization => "Bearer $owner->{token}",
-                     $content ? ('Content-Type' => 'application/json')
-                              : () });
-    $exchanges++;
+    my $reply;
+    $voice->wait_for(sub {
+        $reply = $voice->request($method, $path, content => $content,
+            headers => { Authorization => "Bearer $owner->{token}",
+                         $content ? ('Content-Type' => 'application/json')
+                                  : () });
+        return $reply->{status} != 429;
+    }, 30);
+    $figure{exchanges}++;
     if ($reply->{status} !~ /^20[01]$/) {
-        $interrupted++;
+        $figure{interrupted}++;
         diag("$method $path: $reply->{status} $reply->{content}");
     }
 
@@ -73,96 +245,131 @@ sub exchange {
 }
 
 
-sub subscribe {
-    my ($last) = @_;
+# --- subscribers ----------------------------------------------------------
 
-    return $voice->wait_for(sub {
-        my $stream = $voice->stream($path,
-            Authorization => "Bearer $owner->{token}",
-            defined $last ? ('Last-Event-ID' => $last) : ());
-        return $stream && $stream->{status} && $stream->{status} == 200
-            ? $stream : undef;
-    }, 30) // BAIL_OUT('the stream does not open');
+# Must hear all durable events that meet the condition and come after now.
+sub subscriber {
+    my ($kind, $condition, $path) = @_;
+
+    my $self = { kind => $kind, condition => $condition, path => $path,
+                 heard => {} };
+    connect_again($self);
+    $self->{after} = $voice->sql('select coalesce(max(seq), 0) from'
+                                 . ' core.event');
+
+    return $self;
 }
 
 
-# Takes what there is; reconnects as EventSource does, which keeps the last id
-# also over a connection that brought nothing.
-sub listen_a_while {
+# As EventSource does, with the last id, which it keeps also over a
+# connection that brought nothing.  Who has no id yet reads what there was.
+sub connect_again {
+    my ($self) = @_;
+
+    $figure{"$self->{kind} connections"}++;
+    $self->{stream} = $voice->wait_for(sub {
+        my $last = $self->{last_id};
+        my $stream = $self->{kind} eq 'SSE'
+            ? $voice->stream($self->{path},
+                  Authorization => "Bearer $owner->{token}",
+                  defined $last ? ('Last-Event-ID' => $last) : ())
+            : Voice::WebSocket->open($voice, $self->{path}
+                  . (defined $last ? '?last_event_id='
+                                     . Voice::escape($last) : ''),
+                  Authorization => "Bearer $owner->{token}");
+        return $stream && ($stream->{status} // '') =~ /^(?:200|101)$/
+            ? $stream : undef;
+    }, 30) // BAIL_OUT("$self->{path} does not open");
+}
+
+
+sub read_list {
+    my ($self) = @_;
+
+    my $reply = exchange('GET', "/api/v1/events?limit=500&after="
+                         . $self->{after});
+    $figure{'events read from the list'}++;
+    $self->{heard}{$_->{id}}++ for @{$reply->{json}{data}};
+}
+
+
+sub listen_all {
     my ($seconds) = @_;
 
-    while (my $event = $stream->next($seconds)) {
-        push @ids, $event->{json}{id} if $event->{json}{id};
+    for my $self (@subscribers) {
+        while (my $event = $self->{stream}->next($seconds)) {
+            $self->{heard}{$event->{json}{id}}++ if $event->{json}{id};
+        }
+        $self->{last_id} = $self->{stream}->last_id // $self->{last_id};
+        next if !$self->{stream}->ended;
+        connect_again($self);
+        read_list($self) if !defined $self->{last_id};
     }
-    $last_id = $stream->last_id // $last_id;
-    $stream = subscribe($last_id) if $stream->ended;
+    processes();
 }
 
 
-sub ended {
-    my ($id) = @_;
+sub subscribers_have_all {
+    my %missed;
 
-    my $run = exchange('GET', "/api/v1/test-runs/$id")->{json}{data};
+    for my $self (@subscribers) {
+        my @due = split /\n/, $voice->sql("select seq from core.event where"
+            . " seq > $self->{after} and $self->{condition} order by seq");
 
-    return $run && $run->{status} !~ /^(?:pending|running)$/;
+        $voice->wait_for(sub {
+            listen_all(0.02);
+            return !grep { !$self->{heard}{$_} } @due;
+        }, 20);
+        $figure{"$self->{kind} events"} += @due;
+        push @{$missed{$self->{kind}}}, grep { !$self->{heard}{$_} } @due;
+    }
+
+    for my $kind ('SSE', 'WebSocket') {
+        is("@{$missed{$kind}}", '', "who reconnects by $kind misses none of "
+           . $figure{"$kind events"} . ' events');
+    }
 }
 
 
-# A request on a connection whose process has just begun to exit.
-sub kept_connection {
-    my $kept = Voice::Raw->new($voice);
-    my $health = "GET /health HTTP/1.1\r\nHost: x\r\n\r\n";
-    my %old = map { $_ => 1 } $voice->children('nginx');
+# --- processes ------------------------------------------------------------
 
-    $kept->put($health);
-    is($kept->reply->{status}, 200, 'a connection is kept');
+# Notes which of the old ones are gone, and how long that took.
+sub processes {
+    for my $pid (grep { $old{$_} && $old{$_} > 0 } keys %old) {
+        next if kill 0, $pid;
+        push @gone, time - $old{$pid};
+        $old{$pid} = -1;
+    }
+}
 
-    kill 'HUP', $voice->pid('nginx');
+
+sub old_processes_are_gone {
+    my ($limit) = Voice::nginx_conf("$voice->{stack}{data}/etc")
+        =~ /^worker_shutdown_timeout (\d+)s;/m;
+
     $voice->wait_for(sub {
-        !grep { $old{$_} && title($_) !~ /shutting down/ }
-            $voice->children('nginx') }, 30);
-    $kept->put($health);
-    my $reply = $kept->reply;
-    is($reply && $reply->{status}, 200, 'and serves over a reload');
-    is($reply && $reply->{headers}{connection}, 'close', 'once more');
+        processes();
+        return !grep { $old{$_} > 0 } keys %old;
+    }, 2 * $limit);
 
-    # nchan loses count of its processes if one is killed while it exits.
-    $voice->wait_for(sub { !grep { $old{$_} } $voice->children('nginx') },
-                     60);
+    my ($longest) = sort { $b <=> $a } @gone;
+    $figure{'old processes'} = @gone;
+    $figure{'longest end in s'} = sprintf '%.1f', $longest;
+    cmp_ok(scalar @gone, '>=', 2, 'there were old processes');
+    # it takes a moment to see that one is gone
+    cmp_ok($longest, '<=', $limit + 5,
+           "each was gone within worker_shutdown_timeout ($limit s)");
 }
 
 
 sub title { return eval { Voice::slurp("/proc/$_[0]/cmdline") } // '' }
 
 
-# A raw HUP with a broken file, then the death of a process.
-sub broken_configuration {
-    my $file = "$voice->{stack}{data}/etc/nginx.conf";
-    my $good = Voice::slurp($file);
+# Nothing here is about limits.
+sub plenty {
+    my %class = map { $_ => { rate => 10000, burst => 10000 } }
+        keys %{$voice->{contract}{'x-limits'}};
 
-    Voice::spew($file, "$good\nbroken");
-    kill 'HUP', $voice->pid('nginx');
-    ok($voice->wait_for(sub {
-        Voice::slurp("$voice->{stack}{log}/nginx.log") =~ /\[emerg\]/ }, 30),
-       'a broken file is refused by name');
-
-    my ($child) = $voice->children('nginx');
-    kill 'KILL', $child;
-    $voice->wait_for(sub {
-        !grep { $_ == $child } $voice->children('nginx') }, 30);
-
-    ok($voice->wait_for(sub {
-        my @replies = map { $voice->request('GET', '/health')->{status} }
-            1 .. 20;
-        return !grep { $_ != 200 } @replies;
-    }, 30), 'the old configuration serves on after a process died');
-
-    my $before = () = Voice::slurp("$voice->{stack}{log}/nginx.log")
-        =~ /exited on signal/g;
-    $voice->request('GET', '/ready') for 1 .. 50;
-    my $after = () = Voice::slurp("$voice->{stack}{log}/nginx.log")
-        =~ /exited on signal/g;
-    is($after, $before, 'no process dies again and again');
-
-    Voice::spew($file, $good);
+    $voice->sql("update core.plan set limits = :'figures'",
+                figures => $json->encode(\%class));
 }
