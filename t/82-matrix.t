@@ -111,7 +111,9 @@ sub strangers {
 
     return (
         { name => 'nobody' },
-        { name => 'an expired token', token => expired($ours->{token}) },
+        { name => 'an expired token', token => later($ours->{token}, -7200) },
+        { name => 'a token that is nearly expired', role => 'owner',
+          token => later($ours->{token}, -900) },
         { name => 'a token of a session that ended',
           token => $gone->{token}, proved => 'viewer' },
         { name => 'a token of one who is no member', token => $out->{token},
@@ -140,14 +142,15 @@ sub make_key {
 }
 
 
-sub expired {
-    my ($token) = @_;
+# The token some seconds later, signed by the edge's own key.
+sub later {
+    my ($token, $seconds) = @_;
 
     my ($head, $body) = split /\./, $token;
     my $claims = $json->decode(decode_base64url($body));
-    my $secret = pack 'H*', Voice::slurp("$voice->{stack}{secrets}/jwt");
+    my $secret = Voice::slurp("$voice->{stack}{secrets}/jwt") =~ s/\n\z//r;
 
-    $claims->{$_} -= 7200 for qw(iat exp);
+    $claims->{$_} += $seconds for qw(iat exp);
     my $text = "$head." . encode_base64url($json->encode($claims));
 
     return "$text." . encode_base64url(hmac_sha256($text, $secret));
@@ -236,7 +239,7 @@ sub own {
     return $operation->{path} =~ m{^/ws/} ? 101 : 200
         if $operation->{operationId} ne 'get_session';
 
-    return $who->{role} =~ /^(?:platform_admin|owner|admin)$/ ? 200 : 404;
+    return ($who->{role} // '') =~ /^(?:platform_admin|owner|admin)$/ ? 200 : 404;
 }
 
 

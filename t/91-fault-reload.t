@@ -177,12 +177,12 @@ sub hold {
         $voice->{stack}{sockets}, '-U', 'postgres', '-d',
         $voice->{stack}{database} or die "psql: $!";
     $psql->autoflush(1);
-    print $psql "begin; set application_name = 'holder';\n",
-        "select 1 from core.test_suite where id = '$suite' for update;\n",
-        "select pg_sleep(2.5); commit;\n";
+    print $psql "set application_name = 'holder';\n",
+        "set idle_in_transaction_session_timeout = '2500ms'; begin;\n",
+        "select 1 from core.test_suite where id = '$suite' for update;\n";
     $voice->wait_for(sub { $voice->sql("select count(*) from"
-        . " pg_stat_activity where application_name = 'holder' and wait_event"
-        . " = 'PgSleep'") }, 20) or die "no lock\n";
+        . " pg_stat_activity where application_name = 'holder' and state"
+        . " = 'idle in transaction'") }, 20) or die "no lock\n";
 
     return $psql;
 }

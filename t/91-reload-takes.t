@@ -41,7 +41,7 @@ sub new_key {
 
     is(status($token), 401, 'a token of an unknown key is refused');
 
-    Voice::spew("$voice->{stack}{secrets}/jwt-next", unpack 'H*', $secret);
+    Voice::spew("$voice->{stack}{secrets}/jwt-next", "$secret\n");
     chown +(stat "$voice->{stack}{secrets}/jwt")[4, 5],
         "$voice->{stack}{secrets}/jwt-next";
     $text =~ s{^(voice_jwt_key .*)/jwt;$}
