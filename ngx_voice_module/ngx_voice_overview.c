@@ -17,6 +17,8 @@ static json_t *ngx_voice_overview_pools(ngx_voice_main_conf_t *mcf);
 static void ngx_voice_overview_pool(json_t *rows,
     const ngx_voice_database_t *database, const ngx_voice_pg_conf_t *conf,
     const ngx_voice_pg_pool_t *pool);
+static json_t *ngx_voice_overview_databases(ngx_voice_main_conf_t *mcf);
+static json_t *ngx_voice_overview_tables(ngx_voice_main_conf_t *mcf);
 static json_t *ngx_voice_overview_redis(ngx_voice_main_conf_t *mcf);
 static json_t *ngx_voice_overview_issuers(ngx_voice_main_conf_t *mcf);
 static json_t *ngx_voice_overview_issuer(ngx_voice_issuer_t *issuer);
@@ -38,7 +40,9 @@ static const struct {
     { "configuration", ngx_voice_overview_configuration },
     { "processes", ngx_voice_overview_processes },
     { "postgres_pools", ngx_voice_overview_pools },
+    { "databases", ngx_voice_overview_databases },
     { "redis", ngx_voice_overview_redis },
+    { "memory", ngx_voice_overview_tables },
     { "issuers", ngx_voice_overview_issuers },
     { "keys", ngx_voice_overview_keys },
     { "counters", ngx_voice_overview_counters },
@@ -208,6 +212,77 @@ ngx_voice_overview_pool(json_t *rows, const ngx_voice_database_t *database,
                     "rejected", (json_int_t) figures.rejected);
 
     (void) json_array_append_new(rows, row);
+}
+
+
+/* How far behind the copies in memory may be: "voice_stale" bounds it. */
+static json_t *
+ngx_voice_overview_databases(ngx_voice_main_conf_t *mcf)
+{
+    json_t                *rows;
+    ngx_uint_t             i;
+    ngx_voice_database_t  *database;
+
+    rows = json_array();
+    database = mcf->databases->elts;
+
+    for (i = 0; i < mcf->databases->nelts; i++) {
+        (void) json_array_append_new(rows,
+                   json_pack("{s:o, s:I}", "database",
+                             ngx_voice_overview_str(&database[i].name),
+                             "watch_lag_ms",
+                             (json_int_t) ngx_voice_watch_lag(
+                                              &mcf->shared->watch, i)));
+    }
+
+    return rows;
+}
+
+
+/* Tables of copies; a record that was dropped keeps its place until used. */
+static json_t *
+ngx_voice_overview_tables(ngx_voice_main_conf_t *mcf)
+{
+    json_t              *rows;
+    ngx_uint_t           i;
+    ngx_atomic_t        *counters;
+    ngx_voice_shared_t  *shared;
+
+    shared = mcf->shared;
+    counters = shared->counters;
+    rows = json_array();
+
+    const struct {
+        const char               *name;
+        const ngx_voice_table_t  *table;
+        ngx_atomic_uint_t         hits;
+        ngx_atomic_uint_t         misses;
+    } tables[] = {
+        { "credentials", shared->known,
+          counters[NGX_VOICE_COUNT_known_hits],
+          counters[NGX_VOICE_COUNT_known_misses] },
+        { "tenants", shared->tenants,
+          counters[NGX_VOICE_COUNT_tenant_hits],
+          counters[NGX_VOICE_COUNT_tenant_misses] },
+        { "hosts", shared->hosts,
+          counters[NGX_VOICE_COUNT_host_hits],
+          counters[NGX_VOICE_COUNT_host_misses] }
+    };
+
+    for (i = 0; i < VOICE_ARRAY_SIZE(tables); i++) {
+        (void) json_array_append_new(rows,
+                   json_pack("{s:s, s:I, s:I, s:I, s:I}",
+                             "table", tables[i].name, "room",
+                             (json_int_t) ngx_voice_table_room(
+                                              tables[i].table),
+                             "used",
+                             (json_int_t) ngx_voice_table_used(
+                                              tables[i].table),
+                             "hits", (json_int_t) tables[i].hits,
+                             "misses", (json_int_t) tables[i].misses));
+    }
+
+    return rows;
 }
 
 

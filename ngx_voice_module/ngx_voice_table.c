@@ -58,6 +58,23 @@ ngx_voice_table_room(const ngx_voice_table_t *table)
 }
 
 
+ngx_uint_t
+ngx_voice_table_used(const ngx_voice_table_t *table)
+{
+    ngx_uint_t               i, used;
+    const ngx_voice_slot_t  *slot;
+
+    used = 0;
+
+    for (i = 0; i < ngx_voice_table_room(table); i++) {
+        slot = (ngx_voice_slot_t *) (table->slots + i * table->slot);
+        used += slot->sequence != 0;
+    }
+
+    return used;
+}
+
+
 ngx_int_t
 ngx_voice_table_get(ngx_voice_table_t *table,
     const u_char key[NGX_VOICE_TABLE_KEY], void *record)

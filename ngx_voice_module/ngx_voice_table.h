@@ -35,6 +35,9 @@ ngx_voice_table_t *ngx_voice_table_create(ngx_slab_pool_t *slab,
 /* How many records there is room for. */
 ngx_uint_t ngx_voice_table_room(const ngx_voice_table_t *table);
 
+/* How many there are, by now. */
+ngx_uint_t ngx_voice_table_used(const ngx_voice_table_t *table);
+
 /* Copies the record out; NGX_DECLINED: there is none. */
 ngx_int_t ngx_voice_table_get(ngx_voice_table_t *table,
     const u_char key[NGX_VOICE_TABLE_KEY], void *record);

@@ -41,7 +41,7 @@ $key{foreign} = Voice::Jwks::key('ec', 'first');
 my %server = map { $_ => Voice::Jwks->start }
     qw(steady turning slow dead other cached fleeing), keys %hostile;
 $hostile{redirect}{to} = $server{steady}->url;
-my %tls = certificates();
+my %tls = Voice::Jwks::certificates($directory);
 $server{tls} = Voice::Jwks->start(tls => $tls{good});
 $_->serve(keys => [$key{first}]) for values %server;
 $server{other}->serve(keys => [$key{foreign}]);
@@ -71,7 +71,7 @@ my $node = Voice::Node->start($voice, 'issuers', set => { PROCESSES => 2 },
         my $locations = Voice::slurp("$etc/locations.conf");
         Voice::spew("$etc/locations.conf", "$locations\n"
             . "location = /status { voice_status on; }\n");
-        $base = Voice::slurp("$etc/edge.conf");
+        $base = without_limits($etc);
         Voice::spew("$etc/edge.conf", join "\n", $base, @issuers);
     });
 
@@ -533,6 +533,26 @@ sub reload {
 }
 
 
+# The directives of http, by a contract whose limits are no matter here.
+sub without_limits {
+    my ($etc) = @_;
+
+    my $contract = "$etc/../openapi";
+    system('cp', '-rp', "$voice->{stack}{data}/app/openapi", $contract) == 0
+        or die "cp: $?";
+    my $document = decode_json(Voice::slurp("$contract/openapi.json"));
+    $_->{rate} = $_->{burst} = 100_000
+        for values %{$document->{'x-limits'}};
+    Voice::spew("$contract/openapi.json", encode_json($document));
+
+    my $text = Voice::slurp("$etc/edge.conf");
+    $text =~ s/^(voice_contract )[^;]*/$1$contract/m
+        or die 'no voice_contract';
+
+    return $text;
+}
+
+
 # --- files ----------------------------------------------------------------
 
 # Written whole, with a time that differs from the one before.
@@ -557,30 +577,4 @@ sub pem_file {
                      '-out', "$directory/key.pem");
 
     return "$directory/key.pem";
-}
-
-
-# Two CAs, and a certificate for "localhost" of the first.
-sub certificates {
-    my %tls;
-
-    for my $name (qw(ca other_ca)) {
-        Voice::Jwks::run(qw(openssl req -x509 -newkey ec -pkeyopt
-            ec_paramgen_curve:P-256 -nodes -days 2 -subj), "/CN=$name",
-            '-keyout', "$directory/$name.key", '-out',
-            "$directory/$name.pem");
-        $tls{$name} = "$directory/$name.pem";
-    }
-
-    Voice::Jwks::run(qw(openssl req -newkey ec -pkeyopt
-        ec_paramgen_curve:P-256 -nodes -subj /CN=localhost -keyout),
-        "$directory/tls.key", '-out', "$directory/tls.csr");
-    Voice::spew("$directory/names", "subjectAltName=DNS:localhost\n");
-    Voice::Jwks::run(qw(openssl x509 -req -days 2 -in),
-        "$directory/tls.csr", '-CA', "$directory/ca.pem", '-CAkey',
-        "$directory/ca.key", '-extfile', "$directory/names", '-out',
-        "$directory/tls.pem");
-    $tls{good} = ["$directory/tls.pem", "$directory/tls.key"];
-
-    return %tls;
 }

@@ -81,6 +81,13 @@ sub figures {
                @{status()->{postgres_pools}};
            return $pool->{connections} == 4 }, 60), 'and its connections');
 
+    my ($known) = grep { $_->{table} eq 'credentials' }
+        @{$status->{memory}};
+    cmp_ok($known->{used}, '>', 0, 'the owner\'s token is known');
+    cmp_ok($known->{used}, '<', $known->{room}, 'and there is room');
+    cmp_ok($status->{databases}[0]{watch_lag_ms}, '<', 60_000,
+           'the database is watched');
+
     my ($ours) = grep { $_->{origin} eq 'configuration' } @{$status->{keys}};
     is("$ours->{kid} $ours->{alg}", 'main HS256', 'our own key is told');
     my ($theirs) = grep { $_->{origin} eq 'url' } @{$status->{keys}};
@@ -98,6 +105,9 @@ sub schema {
         postgres_pools => { database => 's', pool => 's', size => 'n',
                             connections => 'n', in_flight => 'n',
                             waiting => 'n', failures => 'n' },
+        databases      => { database => 's', watch_lag_ms => 'n' },
+        memory         => { table => 's', room => 'n', used => 'n',
+                            hits => 'n', misses => 'n' },
         issuers        => { issuer => 's', source => 's', keys => 'n',
                             fetched_seconds_ago => 'n',
                             next_in_seconds => 'n', fetches => 'n',

@@ -260,6 +260,32 @@ sub unknown {
 }
 
 
+# Two CAs, and a certificate for "localhost" of the first, in a directory: the
+# files {ca, other_ca, good => [certificate, key]}.
+sub certificates {
+    my ($directory) = @_;
+
+    my @new = qw(openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256
+                 -nodes);
+    my %tls = (good => ["$directory/tls.pem", "$directory/tls.key"]);
+
+    for my $name (qw(ca other_ca)) {
+        $tls{$name} = "$directory/$name.pem";
+        run(@new, '-x509', '-days', 2, '-subj', "/CN=$name",
+            '-keyout', "$directory/$name.key", '-out', $tls{$name});
+    }
+
+    run(@new, '-subj', '/CN=localhost', '-keyout', $tls{good}[1], '-out',
+        "$directory/tls.csr");
+    spew("$directory/names", "subjectAltName=DNS:localhost\n");
+    run(qw(openssl x509 -req -days 2 -in), "$directory/tls.csr", '-CA',
+        $tls{ca}, '-CAkey', "$directory/ca.key", '-extfile',
+        "$directory/names", '-out', $tls{good}[0]);
+
+    return %tls;
+}
+
+
 sub run {
     my @command = @_;
 
