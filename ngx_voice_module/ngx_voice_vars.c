@@ -319,9 +319,24 @@ static u_char *
 ngx_voice_log_text(u_char *p, u_char *last, const char *name,
     const ngx_str_t *text)
 {
+    size_t  i;
+    u_char  c;
+
     if (text->len == 0) {
         return p;
     }
 
-    return ngx_slprintf(p, last, ", %s: \"%V\"", name, text);
+    p = ngx_slprintf(p, last, ", %s: \"", name);
+
+    /* what a client sends ends no field and drives no terminal */
+
+    for (i = 0; i < text->len; i++) {
+        c = text->data[i];
+
+        p = c < 0x20 || c > 0x7e || c == '"' || c == '\\'
+            ? ngx_slprintf(p, last, "\\x%02Xd", c)
+            : ngx_slprintf(p, last, "%c", c);
+    }
+
+    return ngx_slprintf(p, last, "\"");
 }

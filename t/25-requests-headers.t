@@ -30,6 +30,7 @@ methods();
 media();
 limits();
 keep_alive();
+logged();
 deprecated();
 
 $voice->finish;
@@ -286,6 +287,20 @@ sub keep_alive {
         $raw->reply(head => scalar(/^(?:OPTIONS|HEAD)|If-None/))->{status}
     } @requests;
     is("@got", "@statuses", 'requests in one flight are answered in order');
+}
+
+
+# What a client sends stays inside of its field.
+sub logged {
+    raw(head("GET /a\",id:\"forged\\\xff"));
+
+    my $line = $voice->wait_for(sub {
+        my @lines = grep { /forged/ } split /\n/,
+            Voice::slurp("$voice->{stack}{log}/nginx.log");
+        return $lines[0] }, 20);
+
+    like($line // '', qr/path: "\/a\\x22,id:\\x22forged\\x5C\\xFF"/,
+         'the error log escapes what a client sends');
 }
 
 
