@@ -88,10 +88,10 @@ static ngx_command_t  ngx_voice_commands[] = {
      * A database; may be given several times.  The first one is the main
      * one; a tenant whose "shard" is the name of another one has all its
      * data there.  host is the directory of its socket or an IP address,
-     * never a name.  Each nginx process holds pool connections, and slow_pool
-     * more for operations marked x-slow; each takes up to depth queries at
-     * once, queue more may wait.  timeout is counted from the arrival of a
-     * query to its answer.  Operations marked x-slow are asked of the
+     * never a name.  Each nginx process holds pool connections, slow_pool
+     * more for operations marked x-slow, and one to ask for changes.  A
+     * connection takes up to depth queries at once, queue more may wait.
+     * timeout is counted from the arrival of a query to its answer.  Operations marked x-slow are asked of the
      * replica, where there is one and it answers.
      */
     { ngx_string("voice_postgres"),
