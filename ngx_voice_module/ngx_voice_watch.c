@@ -21,6 +21,7 @@
 typedef struct {
     ngx_voice_watcher_t      *watcher;
     ngx_voice_watch_state_t  *state;
+    ngx_atomic_uint_t         identity;    /* of the database */
     ngx_voice_pg_conf_t       conf;
     ngx_voice_pg_pool_t      *pool;
     ngx_voice_pg_query_t     *query;       /* under way, or NULL */
@@ -242,16 +243,15 @@ static ngx_int_t
 ngx_voice_watch_open(ngx_voice_watch_one_t *one,
     const ngx_voice_database_t *database, ngx_cycle_t *cycle)
 {
-    ngx_atomic_uint_t         identity;
     ngx_voice_watch_state_t  *state;
 
     state = one->state;
-    identity = ngx_voice_watch_identity(&database->conf);
+    one->identity = ngx_voice_watch_identity(&database->conf);
 
     ngx_shmtx_lock(&one->watcher->slab->mutex);
 
-    if (state->identity != identity) {
-        state->identity = identity;
+    if (state->identity != one->identity) {
+        state->identity = one->identity;
         state->len = 0;
     }
 
@@ -457,7 +457,10 @@ ngx_voice_watch_changes(ngx_voice_watch_one_t *one, const json_t *changes)
 }
 
 
-/* A snapshot that is too long is cut to its xmin: some come twice. */
+/*
+ * A snapshot that is too long is cut to its xmin: some come twice.  That of
+ * an old process may be of a database that another has replaced.
+ */
 static void
 ngx_voice_watch_keep(ngx_voice_watch_one_t *one, voice_span_t snapshot)
 {
@@ -468,6 +471,11 @@ ngx_voice_watch_keep(ngx_voice_watch_one_t *one, voice_span_t snapshot)
     state = one->state;
 
     ngx_shmtx_lock(&one->watcher->slab->mutex);
+
+    if (state->identity != one->identity) {
+        ngx_shmtx_unlock(&one->watcher->slab->mutex);
+        return;
+    }
 
     if (snapshot.len < NGX_VOICE_WATCH_SNAPSHOT) {
         ngx_memcpy(state->snapshot, snapshot.ptr, snapshot.len);
