@@ -91,8 +91,9 @@ static ngx_command_t  ngx_voice_commands[] = {
      * never a name.  Each nginx process holds pool connections, slow_pool
      * more for operations marked x-slow, and one to ask for changes.  A
      * connection takes up to depth queries at once, queue more may wait.
-     * timeout is counted from the arrival of a query to its answer.  Operations marked x-slow are asked of the
-     * replica, where there is one and it answers.
+     * timeout is counted from the arrival of a query to its answer.
+     * Operations marked x-slow are asked of the replica, where there is one
+     * and it answers.
      */
     { ngx_string("voice_postgres"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
