@@ -135,6 +135,7 @@ struct ngx_voice_ctx_s {
 
     unsigned                    cors:2;        /* see ngx_voice_cors.c */
     unsigned                    attempts:2;    /* of the CALL */
+    unsigned                    databases:5;   /* that do not know the key */
     unsigned                    hashed:3;      /* x-hash members done */
     unsigned                    woken:1;       /* keys were waited for */
     unsigned                    asking:1;      /* waiter is in a queue */

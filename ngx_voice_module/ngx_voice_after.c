@@ -12,8 +12,7 @@
 #define NGX_VOICE_STREAM_LEN  "10000"      /* entries kept, about */
 
 
-static void ngx_voice_wake(ngx_voice_main_conf_t *mcf,
-    const ngx_str_t *queue);
+static void ngx_voice_wake(ngx_voice_ctx_t *ctx, const ngx_str_t *queue);
 static void ngx_voice_woken(void *data, const redisReply *reply);
 static ngx_uint_t ngx_voice_queue_valid(const ngx_str_t *queue);
 
@@ -45,7 +44,7 @@ ngx_voice_after(ngx_voice_ctx_t *ctx, const ngx_str_t *wake)
         p++;
 
         if (ngx_voice_queue_valid(&queue)) {
-            ngx_voice_wake(ctx->conf, &queue);
+            ngx_voice_wake(ctx, &queue);
             continue;
         }
 
@@ -56,11 +55,18 @@ ngx_voice_after(ngx_voice_ctx_t *ctx, const ngx_str_t *wake)
 }
 
 
-/* The process, not the request, waits: the command outlives the reply. */
+/*
+ * The process, not the request, waits: the command outlives the reply.  The
+ * pool of a shard has streams of its own.
+ */
 static void
-ngx_voice_wake(ngx_voice_main_conf_t *mcf, const ngx_str_t *queue)
+ngx_voice_wake(ngx_voice_ctx_t *ctx, const ngx_str_t *queue)
 {
-    u_char  key[sizeof("voice:queue:") + NGX_VOICE_QUEUE_MAX];
+    u_char                 *p;
+    ngx_voice_main_conf_t  *mcf;
+
+    u_char  key[sizeof("voice:queue:@") + NGX_VOICE_QUEUE_MAX
+                + NGX_VOICE_NAME_SIZE];
 
     ngx_str_t  argv[] = {
         ngx_string("XADD"),
@@ -73,7 +79,16 @@ ngx_voice_wake(ngx_voice_main_conf_t *mcf, const ngx_str_t *queue)
         ngx_string("1")
     };
 
-    argv[1].len = ngx_sprintf(key, "voice:queue:%V", queue) - key;
+    mcf = ctx->conf;
+    p = ngx_sprintf(key, "voice:queue:%V", queue);
+
+    if (ctx->tenant != NULL && ctx->tenant->shard[0] != '\0'
+        && ngx_strcmp(ctx->tenant->shard, NGX_VOICE_DATABASE_MAIN) != 0)
+    {
+        p = ngx_sprintf(p, "@%s", ctx->tenant->shard);
+    }
+
+    argv[1].len = p - key;
 
     if (ngx_voice_redis_send(mcf->redis, VOICE_ARRAY_SIZE(argv), argv,
                              ngx_voice_woken, mcf)

@@ -243,6 +243,8 @@ ngx_voice_identify_claims(ngx_voice_ctx_t *ctx, const json_t *claims)
 }
 
 
+/* Nobody knows yet in which database the key's tenant is: the main one is
+ * asked first, then the others, one after the other. */
 static ngx_int_t
 ngx_voice_identify_key(ngx_voice_ctx_t *ctx)
 {
@@ -254,10 +256,8 @@ ngx_voice_identify_key(ngx_voice_ctx_t *ctx)
         return ngx_voice_unauthorized(ctx, NULL);
     }
 
-    database = ngx_voice_database_of(ctx);
-    if (database == NULL) {
-        return ngx_voice_fail(ctx, NGX_VOICE_SERVICE_UNAVAILABLE, NULL);
-    }
+    database = ctx->conf->databases->elts;
+    database += ctx->databases;
 
     param.data = (u_char *) hex;
     param.len = voice_hex_encode(hex, voice_span((char *) ctx->credential.key,
@@ -302,6 +302,14 @@ ngx_voice_key_answered(ngx_voice_ctx_t *ctx, ngx_int_t rc,
     const void *record)
 {
     ngx_voice_known_t  *known;
+
+    if (rc == NGX_DECLINED
+        && ctx->databases + 1u < ctx->conf->databases->nelts)
+    {
+        ctx->databases++;
+        ngx_voice_resume(ctx, NGX_VOICE_IDENTIFY);
+        return;
+    }
 
     if (rc == NGX_DECLINED) {
         rc = ngx_voice_unauthorized(ctx, "The API key is not valid.");

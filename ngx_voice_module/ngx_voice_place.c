@@ -301,7 +301,10 @@ ngx_voice_tenant_known(ngx_voice_ctx_t *ctx, const ngx_str_t *id,
 static ngx_int_t
 ngx_voice_tenant_judge(ngx_voice_ctx_t *ctx)
 {
-    if (!ctx->tenant->active && !ctx->policy->public) {
+    /* a shard does not know, so that a login there would not, either */
+    if (!ctx->tenant->active
+        && (!ctx->policy->public || ctx->tenant->shard[0] != '\0'))
+    {
         return ngx_voice_fail(ctx, NGX_VOICE_TENANT_SUSPENDED, NULL);
     }
 

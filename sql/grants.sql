@@ -25,5 +25,7 @@ grant select, delete on core.session, core.refresh_token, core.edge_change,
     core.login_attempt, core.idempotency to voice_work;
 
 -- The superuser's own.
-revoke execute on function work.bootstrap(text, text, text, text, boolean)
-    from voice_worker;
+revoke execute on function
+    work.bootstrap(text, text, text, text, boolean),
+    work.place_tenant(text, text, text),
+    work.adopt_tenant(uuid, text) from voice_worker;

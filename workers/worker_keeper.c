@@ -232,7 +232,7 @@ static void
 keeper_streams(keeper_t *k)
 {
     int          row, before;
-    char         stream[80];
+    char         stream[WORKER_STREAM_SIZE];
     PGresult    *rows;
     const char  *queue;
 
@@ -251,7 +251,7 @@ keeper_streams(keeper_t *k)
         }
 
         if (before == row) {
-            worker_redis_stream(stream, sizeof(stream), queue);
+            worker_redis_stream(k->redis, stream, queue);
             stream_tidy(k, stream);
         }
     }

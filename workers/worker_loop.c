@@ -25,7 +25,7 @@ typedef struct {
     const char               *queue;
     worker_db_t              *db;
     worker_redis_t           *redis;
-    char                      stream[80];
+    char                      stream[WORKER_STREAM_SIZE];
     char                      consumer[200];
     char                      entry[64];       /* to acknowledge; "" none */
     int64_t                   look_at;         /* next claim without entry */
@@ -75,7 +75,10 @@ loop_open(loop_t *loop, const worker_settings_t *settings)
     loop->db = worker_db_create(settings);
     loop->redis = worker_redis_create(settings);
 
-    worker_redis_stream(loop->stream, sizeof(loop->stream), loop->queue);
+    if (loop->redis != NULL) {
+        worker_redis_stream(loop->redis, loop->stream, loop->queue);
+    }
+
     snprintf(loop->consumer, sizeof(loop->consumer), "%s/%s",
              settings->worker_name, worker_child_name());
 

@@ -148,14 +148,14 @@ worker_redis_up(worker_redis_t *redis)
 void
 worker_redis_wake(worker_redis_t *redis, const char *queue, int n)
 {
-    char         stream[80];
+    char         stream[WORKER_STREAM_SIZE];
     redisReply  *reply;
 
     const char *const  words[] = {
         "XADD", stream, "MAXLEN", "~", "10000", "*", "wake", "1", NULL
     };
 
-    worker_redis_stream(stream, sizeof(stream), queue);
+    worker_redis_stream(redis, stream, queue);
 
     for (n = n > REDIS_WAKES_MAX ? REDIS_WAKES_MAX : n; n > 0; n--) {
         reply = worker_redis_run(redis, words);
@@ -176,9 +176,15 @@ worker_redis_wake_all(worker_redis_t *redis, const char *queues)
 
 
 void
-worker_redis_stream(char *out, size_t size, const char *queue)
+worker_redis_stream(const worker_redis_t *redis,
+    char out[WORKER_STREAM_SIZE], const char *queue)
 {
-    snprintf(out, size, "voice:queue:%s", queue);
+    const char  *shard;
+
+    shard = redis->settings->shard;
+
+    snprintf(out, WORKER_STREAM_SIZE, "voice:queue:%s%s%s", queue,
+             shard[0] == '\0' ? "" : "@", shard);
 }
 
 

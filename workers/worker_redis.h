@@ -14,6 +14,9 @@
 #include "worker_settings.h"
 
 
+#define WORKER_STREAM_SIZE  160        /* bytes of a stream's name, with NUL */
+
+
 typedef struct worker_redis_s  worker_redis_t;
 
 
@@ -43,8 +46,12 @@ void worker_redis_wake(worker_redis_t *redis, const char *queue, int n);
 /* Sends one entry for each queue in a text[] of SQL; NULL: nothing. */
 void worker_redis_wake_all(worker_redis_t *redis, const char *queues);
 
-/* The stream of a queue: "voice:queue:<name>". */
-void worker_redis_stream(char *out, size_t size, const char *queue);
+/*
+ * The stream of a queue: "voice:queue:<name>", of a shard's pool
+ * "voice:queue:<name>@<shard>", so that no pool takes another's wake-ups.
+ */
+void worker_redis_stream(const worker_redis_t *redis,
+    char out[WORKER_STREAM_SIZE], const char *queue);
 /* Makes the group "workers", and the stream, if they are not there. */
 int worker_redis_group(worker_redis_t *redis, const char *stream);
 

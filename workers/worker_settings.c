@@ -47,6 +47,10 @@ const worker_setting_t  worker_root_table[] = {
     { "postgres_wait_seconds", worker_set_number, ROOT(postgres_wait_seconds),
       "60", 0, 3600,
       "At start: how long to wait for PostgreSQL to be up." },
+    { "shard", worker_set_text, ROOT(shard),
+      "", 0, 63,
+      "Name that the edge's voice_postgres has for this database; empty: the"
+      " main one." },
     { "redis_host", worker_set_address, ROOT(redis_host),
       "127.0.0.1", 0, 0,
       "IP address or path of the socket." },

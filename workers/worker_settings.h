@@ -77,6 +77,9 @@ struct worker_settings_s {
     int                postgres_statement_ms;
     int                postgres_wait_seconds;  /* at start, for it to be up */
 
+    const char        *shard;          /* name of the database at the edge,
+                                          "" = the main one */
+
     const char        *redis_host;     /* IP address or socket path */
     int                redis_port;
     const char        *redis_user;     /* ACL user, "" = default */

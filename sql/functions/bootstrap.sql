@@ -62,3 +62,51 @@ begin
     return v_made;
 end
 $$;
+
+-- A tenant whose data stand in a shard: the main database keeps its name,
+-- plan and hosts.  One that has people here already cannot be moved.  The
+-- superuser's alone, like bootstrap().
+create or replace function work.place_tenant(
+    p_tenant text, p_shard text, p_host text)
+returns uuid
+language plpgsql volatile set search_path = core, pg_temp
+as $$
+declare
+    v_tenant  uuid;
+begin
+    perform pg_advisory_xact_lock(7310592003);
+
+    select t.id into v_tenant from core.tenant t
+     where t.business_name = p_tenant and t.status <> 'deleted'
+     order by t.created_at limit 1;
+
+    if exists (select from core.membership m where m.tenant_id = v_tenant)
+    then
+        raise exception 'tenant "%" has people in the main database',
+                        p_tenant;
+    end if;
+
+    insert into core.tenant (id, business_name, shard)
+    values (coalesce(v_tenant, core.uuid_v7()), p_tenant, p_shard)
+    on conflict (id) do update set shard = p_shard
+    returning id into v_tenant;
+
+    perform core.use_tenant(v_tenant, null, 'system', null, 'place');
+    insert into core.tenant_host (tenant_id, host)
+    values (v_tenant, lower(p_host))
+    on conflict (tenant_id, host) do nothing;
+
+    return v_tenant;
+end
+$$;
+
+-- The same tenant in its shard.
+create or replace function work.adopt_tenant(p_id uuid, p_tenant text)
+returns void
+language plpgsql volatile set search_path = core, pg_temp
+as $$
+begin
+    insert into core.tenant (id, business_name) values (p_id, p_tenant)
+    on conflict (id) do nothing;
+end
+$$;

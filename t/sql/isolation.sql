@@ -141,7 +141,9 @@ select is((select count(*) from pg_temp.allowed('voice_edge') f
             where f not like 'api.%'), 0::bigint,
           'the edge may execute api.* and nothing else');
 select is((select count(*) from pg_temp.allowed('voice_worker') f
-            where f not like 'work.%' or f = 'work.bootstrap'), 0::bigint,
+            where f not like 'work.%'
+               or f in ('work.bootstrap', 'work.place_tenant',
+                        'work.adopt_tenant')), 0::bigint,
           'the workers work.* and nothing else');
 select is((select count(*) from pg_proc p
             where p.pronamespace in ('core'::regnamespace,
