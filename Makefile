@@ -88,6 +88,9 @@ $(BUILD)/unit/schema_work: t/unit/schema_work.c $(COUNTED) $(LIB_ARCHIVE)
 	@echo "  CC $<"
 	@$(CC) $(CFLAGS_ALL) -o $@ $^ $(LIBS)
 
+# It speaks to a Redis.
+$(BUILD)/tools/lease: LIBS += -lhiredis
+
 $(BUILD)/tools/%: t/tools/%.c $(LIB_ARCHIVE)
 	@mkdir -p $(@D)
 	@echo "  CC $<"

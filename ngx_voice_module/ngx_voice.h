@@ -26,6 +26,7 @@ enum {
 };
 
 typedef struct ngx_voice_ctx_s    ngx_voice_ctx_t;
+typedef struct ngx_voice_limit_s  ngx_voice_limit_t;
 typedef struct ngx_voice_known_s  ngx_voice_known_t;
 
 
@@ -120,6 +121,7 @@ struct ngx_voice_ctx_s {
     ngx_str_t                   channel;   /* of a granted stream */
     ngx_str_t                   resume;    /* checked id, or empty */
 
+    ngx_voice_limit_t          *limit;     /* NULL: not judged */
     ngx_voice_once_t           *once;      /* NULL: no key */
     json_t                     *args;      /* owned */
     PGresult                   *result;    /* owned; its bytes are sent */
@@ -140,7 +142,6 @@ struct ngx_voice_ctx_s {
     unsigned                    woken:1;       /* keys were waited for */
     unsigned                    asking:1;      /* waiter is in a queue */
     unsigned                    location:1;    /* judged for a location */
-    unsigned                    limited:1;     /* its limit was judged */
     unsigned                    admitted:1;    /* access phase is over */
     unsigned                    identified:1;  /* X-Request-Id is set */
     unsigned                    traced:1;      /* the client began it */
@@ -263,6 +264,27 @@ ngx_table_elt_t *ngx_voice_header_find(ngx_http_request_t *r,
 
 /* ngx_voice_limit.c: the step. */
 ngx_int_t ngx_voice_limit(ngx_voice_ctx_t *ctx);
+/*
+ * May the client's address show another credential that nobody knows?
+ * NGX_ERROR: the error is set.
+ */
+ngx_int_t ngx_voice_limit_failure_allowed(ngx_voice_ctx_t *ctx);
+/* A credential was missing or no good. */
+void ngx_voice_limit_failed(ngx_voice_ctx_t *ctx);
+
+/* ngx_voice_limit_lease.c */
+/* What a process has to do with Redis's tokens; NULL: out of memory. */
+ngx_voice_limiter_t *ngx_voice_limiter_create(ngx_voice_main_conf_t *mcf,
+    ngx_cycle_t *cycle);
+void ngx_voice_limiter_destroy(ngx_voice_limiter_t *limiter);
+/* The request ends: nobody waits for its token any more. */
+void ngx_voice_limit_cancel(ngx_voice_limit_t *limit);
+
+/* ngx_voice_limit_header.c */
+/* Puts the filter that adds RateLimit fields in front of the others. */
+void ngx_voice_limit_filters(void);
+/* "admitted", "refused", "dry_run", "off". */
+ngx_str_t ngx_voice_limit_status(const ngx_voice_ctx_t *ctx);
 
 /* ngx_voice_body.c: steps. */
 ngx_int_t ngx_voice_read_body(ngx_voice_ctx_t *ctx);

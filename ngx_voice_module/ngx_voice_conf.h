@@ -26,6 +26,9 @@
 #include "ngx_voice_zone.h"
 
 
+typedef struct ngx_voice_limiter_s  ngx_voice_limiter_t;
+
+
 /* Errors that the edge itself makes; their rows stand in "x-errors". */
 #define NGX_VOICE_ERRORS(ROW)                                                \
     ROW(BAD_REQUEST)                                                         \
@@ -107,6 +110,9 @@ typedef struct {
     ngx_msec_t                stale;       /* voice_stale */
     uint64_t                  generation;  /* a hash of what copies in shared
                                               memory depend on */
+    ngx_uint_t                limit_nodes; /* voice_limit_nodes */
+    ngx_flag_t                limit_dry_run;
+    const voice_limit_class_t  *limit_failure; /* of the contract, or NULL */
     ngx_shm_zone_t           *zone;
     ngx_voice_shared_t       *shared;      /* in the zone */
     ngx_voice_endpoint_t     *unrouted[NGX_VOICE_UNROUTED_MAX];
@@ -121,6 +127,7 @@ typedef struct {
     ngx_voice_jwks_t         *jwks;
     ngx_voice_watcher_t      *watcher;
     ngx_queue_t               asks;        /* ngx_voice_ask_t under way */
+    ngx_voice_limiter_t      *limiter;
     ngx_voice_process_t      *process;     /* its row in the zone */
     ngx_uint_t               *seen;        /* what the zone's counters have */
     ngx_uint_t                stopped;     /* the process exits */
@@ -143,7 +150,9 @@ typedef enum {
 
 
 typedef struct {
-    ngx_voice_policy_t  policy;            /* voice_auth */
+    ngx_voice_policy_t  policy;            /* voice_auth, voice_limit */
+    ngx_str_t           limit;             /* class; "": as outside */
+    ngx_uint_t          limit_dry_run;
     ngx_uint_t          auth;              /* ngx_voice_auth_e */
     ngx_flag_t          hosts;             /* voice_hosts */
     ngx_flag_t          api;               /* voice_api */
@@ -162,6 +171,14 @@ char *ngx_voice_conf_docs(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_voice_conf_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_voice_location_merge(ngx_conf_t *cf,
     const ngx_voice_loc_conf_t *parent, ngx_voice_loc_conf_t *child);
+
+/* ngx_voice_limit_conf.c: voice_limit. */
+char *ngx_voice_conf_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_voice_limit_merge(ngx_conf_t *cf,
+    const ngx_voice_loc_conf_t *parent, ngx_voice_loc_conf_t *child);
+/* At the end of the configuration. */
+ngx_int_t ngx_voice_limit_configure(ngx_conf_t *cf,
+    ngx_voice_main_conf_t *mcf);
 
 /*
  * ngx_voice_generation.c: what copies in shared memory depend on goes into

@@ -134,6 +134,10 @@ ngx_voice_ctx_cancel(void *data)
         ctx->command = NULL;
     }
 
+    if (ctx->limit != NULL) {
+        ngx_voice_limit_cancel(ctx->limit);
+    }
+
     if (ctx->task != NULL) {
         ngx_voice_password_cancel(ctx->task);
         ctx->task = NULL;

@@ -1,265 +1,591 @@
 
 /*
- * Limits by GCRA (ITU-T I.371): one time a key says when the next request
- * would conform.  Keys are (class, tenant), for strangers (class, address).
+ * How fast: the step takes a token from each bucket of a request, from this
+ * node's share or by asking Redis.  Where one refuses, the others get theirs
+ * back.
  */
 
-#include "ngx_voice.h"
+#include "ngx_voice_limit.h"
 
 
-#define NGX_VOICE_LIMIT_KEY_MAX  128       /* bytes of class and tenant */
-#define NGX_VOICE_LIMIT_EVICT    4         /* rows given up for a new one */
+#define NGX_VOICE_LIMIT_PAUSE  5           /* ms, until the first connection
+                                              to Redis is there */
+#define NGX_VOICE_LIMIT_TRIES  3           /* of asking for one token */
+#define NGX_VOICE_LIMIT_NEVER  -1          /* no time to wait for */
 
 
-/* Times are microseconds of the clock all processes share. */
-typedef struct {
-    ngx_rbtree_node_t  node;               /* node.key: hash */
-    ngx_queue_t        queue;
-    int64_t            conforming;         /* theoretical arrival time */
-    u_char             len;
-    u_char             key[NGX_VOICE_LIMIT_KEY_MAX];
-} ngx_voice_limit_t;
-
-
-static void ngx_voice_limit_key(ngx_voice_ctx_t *ctx, u_char *key,
-    size_t *len);
-static ngx_voice_limit_t *ngx_voice_limit_get(ngx_voice_main_conf_t *mcf,
-    const u_char *key, size_t len);
-static ngx_voice_limit_t *ngx_voice_limit_find(ngx_voice_shared_t *shared,
-    uint32_t hash, const u_char *key, size_t len);
-static ngx_int_t ngx_voice_limit_compare(const ngx_voice_limit_t *limit,
-    const u_char *key, size_t len);
-static void ngx_voice_limit_insert(ngx_rbtree_node_t *temp,
-    ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel);
-static void ngx_voice_limit_evict(ngx_voice_main_conf_t *mcf);
-static int64_t ngx_voice_limit_take(ngx_voice_limit_t *limit,
-    const voice_limit_class_t *class, int64_t now);
+static ngx_voice_limit_t *ngx_voice_limit_begin(ngx_voice_ctx_t *ctx);
+static voice_take_e ngx_voice_limit_round(ngx_voice_ctx_t *ctx,
+    int64_t *wait);
+static int64_t ngx_voice_limit_refusing(ngx_voice_main_conf_t *mcf,
+    ngx_voice_limit_t *limit, int64_t now);
+static voice_take_e ngx_voice_limit_bucket_take(ngx_voice_main_conf_t *mcf,
+    ngx_voice_limit_t *limit, int64_t now, int64_t *wait);
+static void ngx_voice_limit_leases(ngx_voice_main_conf_t *mcf,
+    ngx_voice_limit_bucket_t *buckets, ngx_uint_t n);
+static ngx_int_t ngx_voice_limit_request(ngx_voice_ctx_t *ctx);
+static void ngx_voice_limit_unsent(ngx_voice_main_conf_t *mcf,
+    const ngx_voice_limit_bucket_t *bucket);
+static int64_t ngx_voice_limit_alone(ngx_voice_ctx_t *ctx);
+static ngx_int_t ngx_voice_limit_pause(ngx_voice_ctx_t *ctx);
+static void ngx_voice_limit_pause_over(ngx_event_t *ev);
+static ngx_int_t ngx_voice_limit_admitted(ngx_voice_ctx_t *ctx);
+static ngx_int_t ngx_voice_limit_refused(ngx_voice_ctx_t *ctx, int64_t wait);
+static void ngx_voice_limit_give_back(ngx_voice_ctx_t *ctx);
 
 
 ngx_int_t
 ngx_voice_limit(ngx_voice_ctx_t *ctx)
 {
-    size_t                      len;
-    u_char                      key[NGX_VOICE_LIMIT_KEY_MAX];
-    int64_t                     wait;
-    ngx_voice_limit_t          *limit;
-    ngx_voice_main_conf_t      *mcf;
-    const voice_limit_class_t  *class;
+    int64_t             wait;
+    ngx_voice_limit_t  *limit;
 
-    mcf = ctx->conf;
-    class = ctx->policy->limit;
-    wait = 0;
-
-    if (class == NULL) {
+    if (ctx->policy->limit == NULL) {
         return NGX_OK;
     }
 
-    ngx_voice_limit_key(ctx, key, &len);
-
-    ngx_shmtx_lock(&mcf->slab->mutex);
-
-    limit = ngx_voice_limit_get(mcf, key, len);
-    if (limit != NULL) {
-        wait = ngx_voice_limit_take(limit, class,
-                                    (int64_t) ngx_current_msec * 1000);
-    }
-
-    ngx_shmtx_unlock(&mcf->slab->mutex);
+    limit = ctx->limit;
 
     if (limit == NULL) {
-        return ngx_voice_fail(ctx, NGX_VOICE_SERVICE_UNAVAILABLE, NULL);
+        limit = ngx_voice_limit_begin(ctx);
+
+        if (limit == NULL) {
+            return ngx_voice_fail(ctx, NGX_VOICE_INTERNAL_ERROR, NULL);
+        }
     }
 
-    if (wait > 0) {
-        (void) ngx_voice_fail(ctx, NGX_VOICE_RATE_LIMIT_EXCEEDED, NULL);
-        ctx->error.retry_after = (wait + 999999) / 1000000;
-        return NGX_ERROR;
+    /* an internal redirect does not pay twice */
+
+    if (limit->status != NGX_VOICE_LIMIT_JUDGING) {
+        return NGX_OK;
     }
 
-    return NGX_OK;
+    for ( ;; ) {
+
+        switch (ngx_voice_limit_round(ctx, &wait)) {
+
+        case VOICE_TAKE_LOCAL:
+            return ngx_voice_limit_admitted(ctx);
+
+        case VOICE_TAKE_REFUSED:
+            return ngx_voice_limit_refused(ctx, wait);
+
+        case VOICE_TAKE_ASK:
+            break;
+        }
+
+        if (ngx_voice_limit_request(ctx) == NGX_OK) {
+            return NGX_AGAIN;
+        }
+
+        if (ngx_voice_limit_connecting(ctx->conf)) {
+            return ngx_voice_limit_pause(ctx);
+        }
+
+        wait = ngx_voice_limit_alone(ctx);
+
+        if (wait != 0) {
+            return ngx_voice_limit_refused(ctx, wait);
+        }
+    }
+}
+
+
+ngx_int_t
+ngx_voice_limit_failure_allowed(ngx_voice_ctx_t *ctx)
+{
+    int64_t                 now, wait;
+    ngx_voice_limit_t      *limit;
+    ngx_voice_limit_row_t  *row;
+
+    if (ctx->conf->limit_failure == NULL) {
+        return NGX_OK;
+    }
+
+    limit = ngx_pcalloc(ctx->request->pool, sizeof(ngx_voice_limit_t));
+    if (limit == NULL) {
+        return ngx_voice_fail(ctx, NGX_VOICE_INTERNAL_ERROR, NULL);
+    }
+
+    limit->name = ctx->conf->limit_failure->name;
+    limit->nbuckets = 1;
+    ngx_voice_limit_failures(ctx, &limit->buckets[0]);
+
+    now = ngx_voice_limit_now();
+    wait = 0;
+
+    ngx_shmtx_lock(&ctx->conf->slab->mutex);
+
+    row = ngx_voice_limit_row_find(ctx->conf->shared->limits,
+                                   limit->buckets[0].key,
+                                   limit->buckets[0].len);
+
+    if (row != NULL) {
+        wait = voice_bucket_refusing(&row->bucket,
+                                     &ctx->conf->shared->limits->node, now);
+    }
+
+    ngx_shmtx_unlock(&ctx->conf->slab->mutex);
+
+    if (wait <= 0) {
+        return NGX_OK;
+    }
+
+    ctx->limit = limit;
+
+    return ngx_voice_limit_refused(ctx, wait) == NGX_OK ? NGX_OK : NGX_ERROR;
 }
 
 
 void
-ngx_voice_limit_init(ngx_voice_shared_t *shared)
+ngx_voice_limit_failed(ngx_voice_ctx_t *ctx)
 {
-    ngx_rbtree_init(&shared->limits, &shared->sentinel,
-                    ngx_voice_limit_insert);
-    ngx_queue_init(&shared->recent);
+    int64_t                    now, wait;
+    voice_take_e               take;
+    ngx_voice_main_conf_t     *mcf;
+    ngx_voice_limit_row_t     *row;
+    ngx_voice_limit_bucket_t   bucket;
+
+    mcf = ctx->conf;
+
+    if (mcf->limit_failure == NULL) {
+        return;
+    }
+
+    ngx_voice_limit_failures(ctx, &bucket);
+    now = ngx_voice_limit_now();
+
+    ngx_shmtx_lock(&mcf->slab->mutex);
+
+    take = VOICE_TAKE_REFUSED;
+    row = ngx_voice_limit_row(mcf, &bucket, now);
+
+    if (row != NULL) {
+        take = voice_bucket_take(&row->bucket, &mcf->shared->limits->node,
+                                 now, &bucket.ask);
+        bucket.limit = row->bucket.limit;
+    }
+
+    ngx_shmtx_unlock(&mcf->slab->mutex);
+
+    if (take == VOICE_TAKE_REFUSED || bucket.ask.want == 0
+        || ngx_voice_limit_ask(mcf, NULL, &bucket) == NGX_OK)
+    {
+        return;
+    }
+
+    /* without Redis this node's share counts, and then time */
+
+    ngx_shmtx_lock(&mcf->slab->mutex);
+
+    row = ngx_voice_limit_row(mcf, &bucket, now);
+
+    if (row != NULL) {
+        voice_bucket_unsent(&row->bucket, &bucket.ask);
+        wait = !bucket.ask.own ? 0
+               : voice_bucket_take_alone(&row->bucket,
+                                         &mcf->shared->limits->node, now);
+        row->bucket.quiet = wait == 0 ? 0
+                            : now + (wait > 0 ? wait : bucket.limit.alone);
+    }
+
+    ngx_shmtx_unlock(&mcf->slab->mutex);
 }
 
 
-static void
-ngx_voice_limit_key(ngx_voice_ctx_t *ctx, u_char *key, size_t *len)
+void
+ngx_voice_limit_told(ngx_voice_ctx_t *ctx, int rc, int64_t wait)
 {
-    u_char            *p, *last;
-    ngx_connection_t  *c;
+    ngx_voice_limit_t  *limit;
 
-    c = ctx->request->connection;
-    last = key + NGX_VOICE_LIMIT_KEY_MAX;
+    limit = ctx->limit;
 
-    p = ngx_slprintf(key, last - 64, "%s:",
-                     ctx->policy->limit->name);
-
-    if (ctx->identity.tenant.len != 0) {
-        p = ngx_slprintf(p, last, "%V", &ctx->identity.tenant);
-    } else {
-        p = ngx_slprintf(p, last, "%V", &c->addr_text);
+    if (rc == 1) {
+        limit->asked = 1;
+        limit->tries = 0;
+        limit->at++;
+        ngx_voice_resume(ctx, NGX_VOICE_LIMIT);
+        return;
     }
 
-    *len = p - key;
+    if (rc == -1 && ++limit->tries < NGX_VOICE_LIMIT_TRIES) {
+        ngx_voice_resume(ctx, NGX_VOICE_LIMIT);
+        return;
+    }
+
+    limit->tightest = limit->at;
+
+    if (ngx_voice_limit_refused(ctx, ngx_max(wait, 1)) == NGX_OK) {
+        ngx_voice_resume(ctx, NGX_VOICE_ADMITTED);
+        return;
+    }
+
+    ngx_voice_refuse(ctx);
+}
+
+
+void
+ngx_voice_limit_untold(ngx_voice_ctx_t *ctx)
+{
+    int64_t  wait;
+
+    wait = ngx_voice_limit_alone(ctx);
+
+    if (wait == 0) {
+        ngx_voice_resume(ctx, NGX_VOICE_LIMIT);
+        return;
+    }
+
+    if (ngx_voice_limit_refused(ctx, wait) == NGX_OK) {
+        ngx_voice_resume(ctx, NGX_VOICE_ADMITTED);
+        return;
+    }
+
+    ngx_voice_refuse(ctx);
+}
+
+
+void
+ngx_voice_limit_report(ngx_voice_limit_t *limit, const voice_bucket_t *bucket,
+    int64_t now)
+{
+    int64_t  left;
+
+    left = voice_bucket_left(bucket, now);
+
+    if (left > limit->left) {
+        return;
+    }
+
+    limit->left = left;
+    limit->tightest = limit->at;
+    limit->reset = ngx_max((bucket->limit.burst - left
+                            + bucket->limit.rate - 1) / bucket->limit.rate,
+                           0);
 }
 
 
 static ngx_voice_limit_t *
-ngx_voice_limit_get(ngx_voice_main_conf_t *mcf, const u_char *key, size_t len)
+ngx_voice_limit_begin(ngx_voice_ctx_t *ctx)
 {
-    uint32_t            hash;
-    ngx_uint_t          tries;
     ngx_voice_limit_t  *limit;
 
-    hash = ngx_crc32_short((u_char *) key, len);
-    limit = ngx_voice_limit_find(mcf->shared, hash, key, len);
-
-    if (limit != NULL) {
-        ngx_queue_remove(&limit->queue);
-        ngx_queue_insert_head(&mcf->shared->recent, &limit->queue);
-        return limit;
-    }
-
-    limit = ngx_slab_alloc_locked(mcf->slab, sizeof(ngx_voice_limit_t));
-
-    for (tries = 0; limit == NULL && tries < NGX_VOICE_LIMIT_EVICT; tries++) {
-        ngx_voice_limit_evict(mcf);
-        limit = ngx_slab_alloc_locked(mcf->slab, sizeof(ngx_voice_limit_t));
-    }
-
+    limit = ngx_palloc(ctx->request->pool, sizeof(ngx_voice_limit_t));
     if (limit == NULL) {
         return NULL;
     }
 
-    limit->node.key = hash;
-    limit->conforming = 0;
-    limit->len = len;
-    ngx_memcpy(limit->key, key, len);
+    /* names and questions are filled in where they count */
+    ngx_memzero(limit, offsetof(ngx_voice_limit_t, buckets));
 
-    ngx_rbtree_insert(&mcf->shared->limits, &limit->node);
-    ngx_queue_insert_head(&mcf->shared->recent, &limit->queue);
+    limit->status = NGX_VOICE_LIMIT_JUDGING;
+    limit->name = ctx->policy->limit->name;
+    limit->left = INT64_MAX;
+    ngx_voice_limit_buckets(ctx, limit);
+
+    ctx->limit = limit;
 
     return limit;
 }
 
 
-static ngx_voice_limit_t *
-ngx_voice_limit_find(ngx_voice_shared_t *shared, uint32_t hash,
-    const u_char *key, size_t len)
+/* ASK: the bucket that limit->at says is to be asked for. */
+static voice_take_e
+ngx_voice_limit_round(ngx_voice_ctx_t *ctx, int64_t *wait)
 {
-    ngx_int_t           rc;
-    ngx_rbtree_node_t  *node;
-    ngx_voice_limit_t  *limit;
+    int64_t                 now;
+    ngx_uint_t              first;
+    voice_take_e            take;
+    ngx_voice_limit_t      *limit;
+    ngx_voice_main_conf_t  *mcf;
 
-    node = shared->limits.root;
+    mcf = ctx->conf;
+    limit = ctx->limit;
+    first = limit->at;
+    take = VOICE_TAKE_LOCAL;
+    now = ngx_voice_limit_now();
 
-    while (node != shared->limits.sentinel) {
+    ngx_shmtx_lock(&mcf->slab->mutex);
 
-        if (hash != node->key) {
-            node = hash < node->key ? node->left : node->right;
-            continue;
-        }
+    *wait = ngx_voice_limit_refusing(mcf, limit, now);
 
-        limit = (ngx_voice_limit_t *) node;
-        rc = ngx_voice_limit_compare(limit, key, len);
-
-        if (rc == 0) {
-            return limit;
-        }
-
-        node = rc < 0 ? node->left : node->right;
+    if (*wait > 0) {
+        ngx_shmtx_unlock(&mcf->slab->mutex);
+        return VOICE_TAKE_REFUSED;
     }
 
-    return NULL;
+    while (limit->at < limit->nbuckets) {
+        take = ngx_voice_limit_bucket_take(mcf, limit, now, wait);
+
+        if (take != VOICE_TAKE_LOCAL) {
+            break;
+        }
+
+        limit->at++;
+    }
+
+    ngx_shmtx_unlock(&mcf->slab->mutex);
+
+    ngx_voice_limit_leases(mcf, &limit->buckets[first], limit->at - first
+                           + (take == VOICE_TAKE_REFUSED && *wait > 0));
+
+    return take;
+}
+
+
+/*
+ * What a later bucket has refused lately costs the ones before nothing.  The
+ * time to wait, or 0.
+ */
+static int64_t
+ngx_voice_limit_refusing(ngx_voice_main_conf_t *mcf, ngx_voice_limit_t *limit,
+    int64_t now)
+{
+    int64_t                 wait;
+    ngx_uint_t              i;
+    ngx_voice_limit_row_t  *row;
+
+    for (i = limit->at + 1; i < limit->nbuckets; i++) {
+        row = ngx_voice_limit_row_find(mcf->shared->limits,
+                                       limit->buckets[i].key,
+                                       limit->buckets[i].len);
+        wait = row == NULL ? 0
+               : voice_bucket_refusing(&row->bucket,
+                                       &mcf->shared->limits->node, now);
+
+        if (wait > 0) {
+            limit->tightest = i;
+            return wait;
+        }
+    }
+
+    return 0;
+}
+
+
+static voice_take_e
+ngx_voice_limit_bucket_take(ngx_voice_main_conf_t *mcf,
+    ngx_voice_limit_t *limit, int64_t now, int64_t *wait)
+{
+    voice_take_e               take;
+    ngx_voice_limit_row_t     *row;
+    ngx_voice_limit_bucket_t  *bucket;
+
+    bucket = &limit->buckets[limit->at];
+    row = ngx_voice_limit_row(mcf, bucket, now);
+
+    if (row == NULL) {
+        *wait = NGX_VOICE_LIMIT_NEVER;
+        return VOICE_TAKE_REFUSED;
+    }
+
+    take = voice_bucket_take(&row->bucket, &mcf->shared->limits->node, now,
+                             &bucket->ask);
+
+    if (bucket->ask.want != 0) {
+        bucket->limit = row->bucket.limit;
+    }
+
+    *wait = bucket->ask.wait;
+    if (take == VOICE_TAKE_LOCAL) {
+        ngx_voice_limit_report(limit, &row->bucket, now);
+
+    } else {
+        limit->tightest = limit->at;
+    }
+
+    return take;
+}
+
+
+/* Nobody waits for these. */
+static void
+ngx_voice_limit_leases(ngx_voice_main_conf_t *mcf,
+    ngx_voice_limit_bucket_t *buckets, ngx_uint_t n)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < n; i++) {
+        if (buckets[i].ask.want != 0
+            && ngx_voice_limit_ask(mcf, NULL, &buckets[i]) != NGX_OK)
+        {
+            ngx_voice_limit_unsent(mcf, &buckets[i]);
+        }
+    }
 }
 
 
 static ngx_int_t
-ngx_voice_limit_compare(const ngx_voice_limit_t *limit, const u_char *key,
-    size_t len)
+ngx_voice_limit_request(ngx_voice_ctx_t *ctx)
 {
-    return ngx_memn2cmp((u_char *) key, (u_char *) limit->key, len,
-                        limit->len);
-}
+    ngx_voice_limit_bucket_t  *bucket;
 
+    bucket = &ctx->limit->buckets[ctx->limit->at];
 
-static void
-ngx_voice_limit_insert(ngx_rbtree_node_t *temp, ngx_rbtree_node_t *node,
-    ngx_rbtree_node_t *sentinel)
-{
-    ngx_int_t            left;
-    ngx_rbtree_node_t  **p;
-    ngx_voice_limit_t   *limit, *other;
-
-    limit = (ngx_voice_limit_t *) node;
-
-    for ( ;; ) {
-        other = (ngx_voice_limit_t *) temp;
-
-        left = node->key != temp->key
-               ? node->key < temp->key
-               : ngx_voice_limit_compare(other, limit->key, limit->len) < 0;
-
-        p = left ? &temp->left : &temp->right;
-
-        if (*p == sentinel) {
-            break;
-        }
-
-        temp = *p;
+    if (ngx_voice_limit_ask(ctx->conf, ctx, bucket) == NGX_OK) {
+        return NGX_OK;
     }
 
-    *p = node;
-    node->parent = temp;
-    node->left = sentinel;
-    node->right = sentinel;
-    ngx_rbt_red(node);
+    ngx_voice_limit_unsent(ctx->conf, bucket);
+
+    return NGX_DECLINED;
 }
 
 
-/* Gives up the row that was not asked for the longest. */
 static void
-ngx_voice_limit_evict(ngx_voice_main_conf_t *mcf)
+ngx_voice_limit_unsent(ngx_voice_main_conf_t *mcf,
+    const ngx_voice_limit_bucket_t *bucket)
 {
-    ngx_queue_t        *q;
+    ngx_voice_limit_row_t  *row;
+
+    ngx_shmtx_lock(&mcf->slab->mutex);
+
+    row = ngx_voice_limit_row_find(mcf->shared->limits, bucket->key,
+                                   bucket->len);
+    if (row != NULL) {
+        voice_bucket_unsent(&row->bucket, &bucket->ask);
+    }
+
+    ngx_shmtx_unlock(&mcf->slab->mutex);
+}
+
+
+/* 0: the token is there; else the time to wait, or NEVER. */
+static int64_t
+ngx_voice_limit_alone(ngx_voice_ctx_t *ctx)
+{
+    int64_t                 now, wait;
+    ngx_voice_limit_t      *limit;
+    ngx_voice_limit_row_t  *row;
+    ngx_voice_main_conf_t  *mcf;
+
+    mcf = ctx->conf;
+    limit = ctx->limit;
+    now = ngx_voice_limit_now();
+    wait = NGX_VOICE_LIMIT_NEVER;
+
+    ngx_shmtx_lock(&mcf->slab->mutex);
+
+    row = ngx_voice_limit_row(mcf, &limit->buckets[limit->at], now);
+
+    if (row != NULL) {
+        wait = voice_bucket_take_alone(&row->bucket,
+                                       &mcf->shared->limits->node, now);
+    }
+
+    ngx_shmtx_unlock(&mcf->slab->mutex);
+
+    if (wait == 0) {
+        limit->alone = 1;
+        limit->at++;
+
+    } else {
+        limit->tightest = limit->at;
+    }
+
+    return wait;
+}
+
+
+/* A process that has just begun: its connection will be there in a moment. */
+static ngx_int_t
+ngx_voice_limit_pause(ngx_voice_ctx_t *ctx)
+{
+    ctx->timer.handler = ngx_voice_limit_pause_over;
+    ctx->timer.data = ctx;
+    ctx->timer.log = ctx->request->connection->log;
+
+    ngx_add_timer(&ctx->timer, NGX_VOICE_LIMIT_PAUSE);
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_voice_limit_pause_over(ngx_event_t *ev)
+{
+    ngx_voice_resume(ev->data, NGX_VOICE_LIMIT);
+}
+
+
+static ngx_int_t
+ngx_voice_limit_admitted(ngx_voice_ctx_t *ctx)
+{
     ngx_voice_limit_t  *limit;
 
-    if (ngx_queue_empty(&mcf->shared->recent)) {
+    limit = ctx->limit;
+    limit->status = NGX_VOICE_LIMIT_ADMITTED;
+
+    ngx_voice_count(ctx->conf,
+                    limit->asked ? NGX_VOICE_COUNT_limit_asked
+                    : limit->alone ? NGX_VOICE_COUNT_limit_alone
+                    : NGX_VOICE_COUNT_limit_local, 1);
+
+    return NGX_OK;
+}
+
+
+/* NGX_OK: it is only a rehearsal. */
+static ngx_int_t
+ngx_voice_limit_refused(ngx_voice_ctx_t *ctx, int64_t wait)
+{
+    ngx_voice_limit_t  *limit;
+
+    limit = ctx->limit;
+    limit->left = 0;
+    limit->reset = ngx_max((wait + 999999) / 1000000, 1);
+
+    ngx_voice_limit_give_back(ctx);
+
+    if (ctx->policy->dry_run || ctx->conf->limit_dry_run) {
+        limit->status = NGX_VOICE_LIMIT_DRY_RUN;
+        ngx_voice_count(ctx->conf, NGX_VOICE_COUNT_limit_dry_run, 1);
+        ngx_log_error(NGX_LOG_NOTICE, ctx->request->connection->log, 0,
+                      "dry run: the limit \"%s%s\" would refuse the request",
+                      limit->name, limit->buckets[limit->tightest].suffix);
+        return NGX_OK;
+    }
+
+    limit->status = NGX_VOICE_LIMIT_REFUSED;
+    ngx_voice_count(ctx->conf, NGX_VOICE_COUNT_limit_refused, 1);
+
+    if (wait == NGX_VOICE_LIMIT_NEVER) {
+        return ngx_voice_fail(ctx, NGX_VOICE_SERVICE_UNAVAILABLE, NULL);
+    }
+
+    (void) ngx_voice_fail(ctx, NGX_VOICE_RATE_LIMIT_EXCEEDED, NULL);
+    ctx->error.retry_after = limit->reset;
+
+    return NGX_ERROR;
+}
+
+
+/* Of the buckets before the one that refused. */
+static void
+ngx_voice_limit_give_back(ngx_voice_ctx_t *ctx)
+{
+    ngx_uint_t              i;
+    ngx_voice_limit_t      *limit;
+    ngx_voice_limit_row_t  *row;
+    ngx_voice_main_conf_t  *mcf;
+
+    mcf = ctx->conf;
+    limit = ctx->limit;
+
+    if (limit->at == 0) {
         return;
     }
 
-    q = ngx_queue_last(&mcf->shared->recent);
-    limit = ngx_queue_data(q, ngx_voice_limit_t, queue);
+    ngx_shmtx_lock(&mcf->slab->mutex);
 
-    ngx_queue_remove(q);
-    ngx_rbtree_delete(&mcf->shared->limits, &limit->node);
-    ngx_slab_free_locked(mcf->slab, limit);
-}
-
-
-/* 0: taken; otherwise the microseconds until one request would conform. */
-static int64_t
-ngx_voice_limit_take(ngx_voice_limit_t *limit,
-    const voice_limit_class_t *class, int64_t now)
-{
-    int64_t  interval, tolerance, arrival;
-
-    interval = 1000000 / class->rate;
-    tolerance = interval * (class->burst - 1);
-    arrival = ngx_max(limit->conforming, now);
-
-    if (arrival - tolerance > now) {
-        return arrival - tolerance - now;
+    for (i = 0; i < limit->at; i++) {
+        row = ngx_voice_limit_row_find(mcf->shared->limits,
+                                       limit->buckets[i].key,
+                                       limit->buckets[i].len);
+        if (row != NULL) {
+            voice_bucket_give_back(&row->bucket);
+        }
     }
 
-    limit->conforming = arrival + interval;
-
-    return 0;
+    ngx_shmtx_unlock(&mcf->slab->mutex);
 }

@@ -78,10 +78,7 @@ char *
 ngx_voice_location_merge(ngx_conf_t *cf, const ngx_voice_loc_conf_t *parent,
     ngx_voice_loc_conf_t *child)
 {
-    ngx_voice_main_conf_t       *mcf;
-    const voice_limit_class_t   *limit;
-
-    limit = child->policy.limit;
+    ngx_voice_main_conf_t  *mcf;
 
     if (child->auth == NGX_CONF_UNSET_UINT) {
         child->auth = parent->auth == NGX_CONF_UNSET_UINT
@@ -89,17 +86,18 @@ ngx_voice_location_merge(ngx_conf_t *cf, const ngx_voice_loc_conf_t *parent,
         child->policy = parent->policy;
     }
 
-    child->policy.limit = limit == NULL ? parent->policy.limit : limit;
-
     /* they judge by the contract, or not at all */
 
     if (child->api || child->stream || child->error) {
         child->auth = NGX_VOICE_AUTH_OFF;
-        child->policy.limit = NULL;
     }
 
     child->policy.public = child->auth == NGX_VOICE_AUTH_OFF;
     child->policy.optional = child->auth == NGX_VOICE_AUTH_OPTIONAL;
+
+    if (ngx_voice_limit_merge(cf, parent, child) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_voice_module);
 

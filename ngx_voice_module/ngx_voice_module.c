@@ -275,6 +275,56 @@ static ngx_command_t  ngx_voice_commands[] = {
       NULL },
 
     /*
+     * Syntax:  voice_limit class=name [dry_run]|off;
+     * Default: voice_limit off;
+     * Context: http, server, location
+     *
+     * Limits a location, whatever nginx serves there, by a class of the
+     * contract's "x-limits": of the tenant behind voice_auth, else of the
+     * client's address.  With "dry_run" all are admitted; who would have been
+     * refused is logged and has "dry_run" in $voice_limit_status.  Operations
+     * of voice_api and voice_stream have the class of the contract instead.
+     */
+    { ngx_string("voice_limit"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
+      ngx_voice_conf_limit,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    /*
+     * Syntax:  voice_limit_nodes number;
+     * Default: voice_limit_nodes 1;
+     * Context: http
+     *
+     * How many nodes share the limits by the Redis of voice_redis, the same
+     * number on each.  A node more is refused its part; while there are
+     * fewer, less than the limit is admitted.  docs/limits.md tells what is
+     * promised.
+     */
+    { ngx_string("voice_limit_nodes"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_voice_main_conf_t, limit_nodes),
+      NULL },
+
+    /*
+     * Syntax:  voice_limit_dry_run on|off;
+     * Default: voice_limit_dry_run off;
+     * Context: http
+     *
+     * All limits are rehearsed only, those of operations, too; see
+     * voice_limit.
+     */
+    { ngx_string("voice_limit_dry_run"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_voice_main_conf_t, limit_dry_run),
+      NULL },
+
+    /*
      * Syntax:  voice_hosts on|off;
      * Default: voice_hosts off;
      * Context: http, server, location
@@ -432,6 +482,8 @@ ngx_voice_create_main_conf(ngx_conf_t *cf)
         return NULL;
     }
 
+    mcf->limit_nodes = NGX_CONF_UNSET_UINT;
+    mcf->limit_dry_run = NGX_CONF_UNSET;
     mcf->token_lifetime = NGX_CONF_UNSET;
     mcf->stream_window = NGX_CONF_UNSET;
     mcf->stale = NGX_CONF_UNSET_MSEC;
@@ -449,6 +501,8 @@ ngx_voice_init_main_conf(ngx_conf_t *cf, void *conf)
 {
     ngx_voice_main_conf_t  *mcf = conf;
 
+    ngx_conf_init_uint_value(mcf->limit_nodes, 1);
+    ngx_conf_init_value(mcf->limit_dry_run, 0);
     ngx_conf_init_value(mcf->token_lifetime, 30 * 60);
     ngx_conf_init_value(mcf->stream_window, 55 * 60);
     ngx_conf_init_msec_value(mcf->stale, 30000);
@@ -477,6 +531,10 @@ ngx_voice_init_main_conf(ngx_conf_t *cf, void *conf)
     if (ngx_voice_api_init(cf, mcf) != NGX_OK
         || ngx_voice_overview_configure(cf, mcf) != NGX_OK)
     {
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_voice_limit_configure(cf, mcf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -622,6 +680,7 @@ ngx_voice_init(ngx_conf_t *cf)
 
     ngx_voice_body_filters();
     ngx_voice_stream_filters();
+    ngx_voice_limit_filters();
     ngx_voice_cors_filters();
 
     return NGX_OK;
@@ -666,13 +725,14 @@ ngx_voice_init_process(ngx_cycle_t *cycle)
     mcf->hasher = ngx_voice_password_create(&mcf->password_conf, cycle->pool,
                                             cycle->log);
 
+    mcf->limiter = ngx_voice_limiter_create(mcf, cycle);
     mcf->jwks = ngx_voice_jwks_create(mcf->issuers, cycle);
     mcf->watcher = ngx_voice_watch_create(
         &mcf->shared->watch, mcf->databases,
         &mcf->shared->counters[NGX_VOICE_COUNT_changes], mcf->slab, cycle);
 
     if (mcf->redis == NULL || mcf->hasher == NULL || mcf->watcher == NULL
-        || mcf->jwks == NULL)
+        || mcf->jwks == NULL || mcf->limiter == NULL)
     {
         return NGX_ERROR;
     }
@@ -700,6 +760,7 @@ ngx_voice_exit_process(ngx_cycle_t *cycle)
     mcf->stopped = 1;
 
     ngx_voice_watch_destroy(mcf->watcher);
+    ngx_voice_limiter_destroy(mcf->limiter);
     ngx_voice_databases_destroy(mcf->databases);
     ngx_voice_redis_destroy(mcf->redis);
     ngx_voice_jwks_destroy(mcf->jwks);

@@ -30,6 +30,7 @@ typedef struct {
     ngx_uint_t                  scope;     /* that an API key needs, or
                                               NGX_VOICE_NO_SCOPE */
     const voice_limit_class_t  *limit;     /* NULL: no limit */
+    unsigned                    dry_run:1; /* the limit refuses nobody */
     unsigned                    public:1;  /* no credentials are looked at */
     unsigned                    optional:1;    /* none need be there */
 } ngx_voice_policy_t;

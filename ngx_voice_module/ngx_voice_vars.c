@@ -15,6 +15,8 @@ static ngx_int_t ngx_voice_var_tenant(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_voice_var_request_id(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_voice_var_limit(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_voice_var_route(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_voice_var_last_event_id(ngx_http_request_t *r,
@@ -60,6 +62,10 @@ static ngx_http_variable_t  ngx_voice_variables[] = {
       offsetof(ngx_voice_tenant_t, upstream), NGX_HTTP_VAR_NOCACHEABLE, 0 },
     { ngx_string("voice_shard"), NULL, ngx_voice_var_tenant,
       offsetof(ngx_voice_tenant_t, shard), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    /* admitted, refused or dry_run by its limit; off: it has none */
+    { ngx_string("voice_limit_status"), NULL, ngx_voice_var_limit, 0,
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     /* template of the operation's path, "-" without one */
     { ngx_string("voice_route"), NULL, ngx_voice_var_route, 0,
@@ -239,6 +245,19 @@ ngx_voice_var_request_id(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     }
 
     *v = *own;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_voice_var_limit(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t data)
+{
+    ngx_str_t  status;
+
+    status = ngx_voice_limit_status(ngx_voice_ctx(r));
+    ngx_voice_var_set(v, &status);
 
     return NGX_OK;
 }

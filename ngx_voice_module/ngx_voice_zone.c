@@ -246,11 +246,12 @@ ngx_voice_zone_init(ngx_shm_zone_t *zone, void *data)
 
         mcf->slab->data = mcf->shared;
         mcf->slab->log_nomem = 0;
-        ngx_voice_limit_init(mcf->shared);
         mcf->shared->born = ngx_time();
         ngx_voice_watch_init(&mcf->shared->watch);
 
-        if (ngx_voice_zone_tables(mcf, zone->shm.size) != NGX_OK) {
+        if (ngx_voice_zone_tables(mcf, zone->shm.size) != NGX_OK
+            || ngx_voice_limit_init(mcf->shared, mcf->slab) != NGX_OK)
+        {
             return NGX_ERROR;
         }
     }

@@ -74,7 +74,25 @@
     ROW(stale_uses, "voice_stale_uses_total",                                \
         "Requests judged by copies while the database could not be asked.") \
     ROW(passwords_compared, "voice_passwords_compared_total",                \
-        "Passwords compared with a hash, of a user or of nobody.")
+        "Passwords compared with a hash, of a user or of nobody.") \
+    ROW(limit_local, "voice_limit_local_total",                              \
+        "Requests admitted by tokens that the node held.")                   \
+    ROW(limit_asked, "voice_limit_asked_total",                              \
+        "Requests admitted after asking Redis for a token.")                 \
+    ROW(limit_alone, "voice_limit_alone_total",                              \
+        "Requests admitted by the node's share while Redis was away.")       \
+    ROW(limit_refused, "voice_limit_refused_total",                          \
+        "Requests refused by a limit.")                                      \
+    ROW(limit_dry_run, "voice_limit_dry_run_total",                          \
+        "Requests that a limit would have refused but for the dry run.")     \
+    ROW(limit_leases, "voice_limit_leases_total",                            \
+        "Leases of tokens that were asked of Redis.")                        \
+    ROW(limit_late, "voice_limit_late_total",                                \
+        "Tokens that came too late from Redis and were thrown away.")        \
+    ROW(limit_crowded, "voice_limit_crowded_total",                          \
+        "Registrations refused: more nodes than were declared.")             \
+    ROW(limit_epochs, "voice_limit_epochs_total",                            \
+        "Times that a Redis without its data began with empty buckets.")
 
 typedef enum {
 #define NGX_VOICE_ROW(id, name, help)  NGX_VOICE_COUNT_##id,
@@ -110,6 +128,7 @@ typedef enum {
 
 
 typedef struct ngx_voice_endpoint_s  ngx_voice_endpoint_t;
+typedef struct ngx_voice_limits_s    ngx_voice_limits_t;
 
 
 /* A method and a route template; never freed, so no lock to count. */
@@ -148,9 +167,7 @@ typedef struct {
     ngx_voice_table_t     *tenants;        /* of ngx_voice_tenant_t */
     ngx_voice_table_t     *hosts;          /* of ngx_voice_host_t */
     ngx_voice_table_t     *nohosts;        /* ... that are nobody's */
-    ngx_rbtree_t           limits;         /* ngx_voice_limit.c; by mutex */
-    ngx_rbtree_node_t      sentinel;
-    ngx_queue_t            recent;         /* of limits, newest first */
+    ngx_voice_limits_t    *limits;         /* by mutex */
     time_t                 born;           /* of the zone */
     ngx_uint_t             loads;          /* configurations that had it */
 } ngx_voice_shared_t;
@@ -172,8 +189,9 @@ void ngx_voice_fault_count(ngx_voice_shared_t *shared, ngx_slab_pool_t *slab,
 /* Does the process of a row live?  Figures of dead ones do not count. */
 ngx_uint_t ngx_voice_process_alive(ngx_atomic_uint_t pid);
 
-/* Prepares the tree of limits in a new zone. */
-void ngx_voice_limit_init(ngx_voice_shared_t *shared);
+/* ngx_voice_limit_row.c: the node's buckets in a new zone. */
+ngx_int_t ngx_voice_limit_init(ngx_voice_shared_t *shared,
+    ngx_slab_pool_t *slab);
 
 
 #endif /* NGX_VOICE_ZONE_H */

@@ -115,7 +115,8 @@ sub told {
     my %headers = %{$reply->{headers}};
     my %error = %{$reply->{json}{error}};
 
-    delete @headers{qw(date x-request-id)};
+    # The bucket of the address is a clock, as the date is.
+    delete @headers{qw(date x-request-id ratelimit)};
     delete @error{qw(request_id timestamp)};
 
     return encode_pretty({ status => $reply->{status}, error => \%error,
