@@ -79,10 +79,15 @@ ngx_voice_conf_postgres(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     ngx_voice_database_copy(&database->slow_conf, &database->conf);
-    ngx_voice_database_copy(&database->replica_conf, &database->conf);
 
-    database->replica_conf.size = database->slow_conf.size;
-    database->replica_conf.query_timeout = database->slow_conf.query_timeout;
+    /* an empty host would be the main one's */
+
+    if (database->replica_conf.host.len != 0) {
+        ngx_voice_database_copy(&database->replica_conf, &database->conf);
+        database->replica_conf.size = database->slow_conf.size;
+        database->replica_conf.query_timeout =
+            database->slow_conf.query_timeout;
+    }
 
     return NGX_CONF_OK;
 }
