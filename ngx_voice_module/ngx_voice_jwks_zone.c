@@ -95,6 +95,12 @@ ngx_voice_jwks_zone_init(ngx_shm_zone_t *zone, void *data)
 
         issuer[i].row = ngx_voice_jwks_row_get(rows, issuers, &issuer[i]);
 
+        /* somebody wants keys out: what does the set have now? */
+
+        if (issuer[i].url.len != 0 && issuer[i].overlap == 0) {
+            issuer[i].row->next = ngx_current_msec;
+        }
+
         /* the configuration has just read it, as a user who may */
 
         if (issuer[i].file.len != 0

@@ -341,11 +341,16 @@ sub reloads {
     until_verified($name, $key{second});
     is(try_token($name, $key{first}), 403, 'an old key is good');
     my $iss = iss($name);
-    reload(map { / name=\Q$iss\E / ? s/overlap=\S+/overlap=0s/r : $_ }
-           @issuers);
+    my @forced = map { / name=\Q$iss\E / ? s/overlap=\S+/overlap=0s/r : $_ }
+        @issuers;
+    reload(@forced);
     ok($node->wait_for(sub { try_token($name, $key{first}) == 401 },
                        $slack), 'a reload with overlap=0 forces it out');
     is(try_token($name, $key{second}), 403, 'the present one stays');
+    $server{$name}->serve(keys => [$key{third}]);
+    reload(@forced);
+    ok($node->wait_for(sub { try_token($name, $key{second}) == 401 },
+                       $slack), 'also one that goes just before the reload');
     reload(@issuers);
 }
 
