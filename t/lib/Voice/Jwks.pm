@@ -146,8 +146,12 @@ sub listen {
     $SIG{CHLD} = 'IGNORE';
     $SIG{TERM} = 'DEFAULT';
 
-    while (1) {
+    # A test that was killed leaves no server behind.
+    $socket->timeout(1);
+
+    while (getppid == $self->{owner}) {
         my $client = $socket->accept or next;
+        $client->timeout(undef);
         my $pid = fork();
         if (defined $pid && $pid == 0) {
             $SIG{ALRM} = sub { POSIX::_exit(0) };
