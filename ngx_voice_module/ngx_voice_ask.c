@@ -59,20 +59,27 @@ ngx_voice_ask_cancel(ngx_voice_ctx_t *ctx)
 }
 
 
-/* One whose answer is here may be older than what the asker knows. */
+/*
+ * One whose answer is here, or that began before a change which the asker may
+ * know of, is too old for him.
+ */
 static ngx_voice_ask_t *
 ngx_voice_ask_find(ngx_voice_main_conf_t *mcf, ngx_voice_pg_pool_t *pool,
     const ngx_voice_question_t *question, const u_char *key)
 {
-    ngx_queue_t      *q;
-    ngx_voice_ask_t  *ask;
+    ngx_queue_t        *q;
+    ngx_voice_ask_t    *ask;
+    ngx_atomic_uint_t   now;
+
+    now = ngx_voice_watch_now(&mcf->shared->watch);
 
     for (q = ngx_queue_head(&mcf->asks); q != ngx_queue_sentinel(&mcf->asks);
          q = ngx_queue_next(q))
     {
         ask = ngx_queue_data(q, ngx_voice_ask_t, queue);
 
-        if (!ask->answered && ask->question == question && ask->pool == pool
+        if (!ask->answered && ask->since == now
+            && ask->question == question && ask->pool == pool
             && ngx_memcmp(ask->key, key, NGX_VOICE_TABLE_KEY) == 0)
         {
             return ask;

@@ -82,7 +82,8 @@ ngx_voice_identify(ngx_voice_ctx_t *ctx)
         return ngx_voice_fail(ctx, NGX_VOICE_INTERNAL_ERROR, NULL);
     }
 
-    if (ngx_voice_known_get(ctx->conf, ctx->credential.key, known) == NGX_OK)
+    if (ngx_voice_known_get(ctx->conf, ctx->credential.key, known) == NGX_OK
+        && (known->kind == NGX_VOICE_KIND_API_KEY) == !ctx->credential.token)
     {
         ngx_voice_known_take(ctx, known);
         return NGX_OK;
@@ -232,8 +233,7 @@ ngx_voice_identify_claims(ngx_voice_ctx_t *ctx, const json_t *claims)
     known->kind = NGX_VOICE_KIND_USER;
     known->role = voice_role_parse(voice_json_text(claims, "role"));
     known->since = ngx_voice_watch_now(&ctx->conf->shared->watch);
-    known->expires = json_integer_value(json_object_get(claims, "exp"))
-                     + NGX_VOICE_JWT_LEEWAY;
+    known->expires = ngx_voice_known_expires(claims, NGX_VOICE_JWT_LEEWAY);
     ngx_voice_scopes_read(ctx->conf, NULL, &known->scopes);
 
     ngx_voice_known_put(ctx->conf, ctx->credential.key, known);
@@ -380,7 +380,7 @@ ngx_voice_proof_answered(ngx_voice_ctx_t *ctx, ngx_int_t rc,
 
     known = *ctx->known;
     known.proved = 1;
-    known.since = *since;
+    known.since = ngx_min(known.since, *since);
     ngx_voice_known_put(ctx->conf, ctx->credential.key, &known);
 
     ngx_voice_resume(ctx, NGX_VOICE_ADMIT);

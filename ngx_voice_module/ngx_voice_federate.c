@@ -194,8 +194,7 @@ ngx_voice_federate_claims(ngx_voice_ctx_t *ctx,
     }
 
     known->role = role;
-    known->expires = json_integer_value(json_object_get(claims, "exp"))
-                     + issuer->leeway;
+    known->expires = ngx_voice_known_expires(claims, issuer->leeway);
     ngx_memset(&known->scopes, 0xff, sizeof(ngx_voice_scopes_t));
 
     return NGX_OK;

@@ -7,6 +7,9 @@
 #include "ngx_voice_recent.h"
 
 
+#define NGX_VOICE_EXPIRES_MAX  1e15        /* unix seconds */
+
+
 static const ngx_str_t  ngx_voice_kinds[] = {
     ngx_string("anonymous"),
     ngx_string("user"),
@@ -40,6 +43,19 @@ ngx_voice_known_uuid(const json_t *object, const char *member,
 }
 
 
+/* At least 1: 0 stands for never.  A verified "exp" may have a fraction. */
+int64_t
+ngx_voice_known_expires(const json_t *claims, time_t leeway)
+{
+    double  expires;
+
+    expires = json_number_value(json_object_get(claims, "exp"));
+    expires = ngx_max(expires, 1.0);
+
+    return (int64_t) ngx_min(expires, NGX_VOICE_EXPIRES_MAX) + leeway;
+}
+
+
 ngx_int_t
 ngx_voice_known_get(ngx_voice_main_conf_t *mcf,
     const u_char key[NGX_VOICE_TABLE_KEY], ngx_voice_known_t *record)
@@ -64,6 +80,10 @@ ngx_voice_known_get(ngx_voice_main_conf_t *mcf,
            && (record->kind != NGX_VOICE_KIND_USER
                || ngx_voice_watch_holds(watch, NGX_VOICE_CHANGE_SESSION,
                                         record->session, VOICE_UUID_LEN,
+                                        record->since))
+           && (record->kind != NGX_VOICE_KIND_FEDERATED
+               || ngx_voice_watch_holds(watch, NGX_VOICE_CHANGE_TENANT,
+                                        record->tenant, VOICE_UUID_LEN,
                                         record->since));
 
     ngx_voice_count(mcf, good ? NGX_VOICE_COUNT_known_hits

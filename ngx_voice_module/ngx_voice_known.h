@@ -33,7 +33,8 @@ struct ngx_voice_known_s {
     int64_t             expires;           /* unix seconds, 0: never */
     uint64_t            key;               /* id of a foreign issuer's key */
     uint64_t            generation;        /* of the configuration */
-    ngx_atomic_uint_t   since;             /* change when its making began */
+    ngx_atomic_uint_t   since;             /* change before the first question
+                                              of those that made it */
 };
 
 
@@ -44,6 +45,9 @@ ngx_int_t ngx_voice_known_key(u_char key[NGX_VOICE_TABLE_KEY],
 /* A UUID of an object, in lower case; NGX_ERROR: it has none there. */
 ngx_int_t ngx_voice_known_uuid(const json_t *object, const char *member,
     u_char uuid[VOICE_UUID_LEN]);
+
+/* When a token is over that was verified with this leeway, in seconds. */
+int64_t ngx_voice_known_expires(const json_t *claims, time_t leeway);
 
 /* NGX_OK: record is a credential that is still good; NGX_DECLINED. */
 ngx_int_t ngx_voice_known_get(ngx_voice_main_conf_t *mcf,

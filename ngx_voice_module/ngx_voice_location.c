@@ -86,12 +86,6 @@ ngx_voice_location_merge(ngx_conf_t *cf, const ngx_voice_loc_conf_t *parent,
         child->policy = parent->policy;
     }
 
-    /* they judge by the contract, or not at all */
-
-    if (child->api || child->stream || child->error) {
-        child->auth = NGX_VOICE_AUTH_OFF;
-    }
-
     child->policy.public = child->auth == NGX_VOICE_AUTH_OFF;
     child->policy.optional = child->auth == NGX_VOICE_AUTH_OPTIONAL;
 
@@ -114,6 +108,13 @@ ngx_voice_location_merge(ngx_conf_t *cf, const ngx_voice_loc_conf_t *parent,
 ngx_uint_t
 ngx_voice_location_judged(const ngx_voice_loc_conf_t *lcf)
 {
+    /* these judge by the contract, or not at all; what is nested in them
+     * inherits nevertheless */
+
+    if (lcf->api || lcf->stream || lcf->error) {
+        return 0;
+    }
+
     return lcf->auth != NGX_VOICE_AUTH_OFF || lcf->policy.limit != NULL;
 }
 

@@ -68,6 +68,15 @@ sub configure {
         voice_auth off;
         proxy_pass http://127.0.0.1:$port/;
     }
+    location /nest/ {
+        voice_auth on;
+        location /nest/api/ {
+            voice_api on;
+            location /nest/api/inside/ {
+                proxy_pass http://127.0.0.1:$port/;
+            }
+        }
+    }
     location /any/inherits/ {
         proxy_pass http://127.0.0.1:$port/;
     }
@@ -204,6 +213,9 @@ sub credentials {
         'nothing after Bearer'  => { Authorization => 'Bearer ' },
         'a key that is none'    => { 'X-API-Key' => "$key->{api_key}x" },
         'a key of a kilobyte'   => { 'X-API-Key' => 'k' x 1024 },
+        'a known key as a token' => { Authorization => 'Bearer '
+            . $key->{api_key} },
+        'a known token as a key' => { 'X-API-Key' => $as{owner}{token} },
     );
     for my $what (sort keys %bad) {
         is(get('/any/x', undef, %{$bad{$what}})->{status}, 401,
@@ -214,6 +226,8 @@ sub credentials {
        'a location inside opens itself again');
     is(get('/any/inherits/x')->{status}, 200,
        'one that says nothing beside it is open');
+    is(get('/nest/api/inside/x')->{status}, 401,
+       'one inside the API\'s inherits what is around that');
     is($node->request('HEAD', '/any/x')->{status}, 401,
        'HEAD is refused alike');
     is($node->request('OPTIONS', '/any/x')->{status}, 401, 'so is OPTIONS');

@@ -16,6 +16,7 @@ use Voice::Node;
 
 use constant AUDIENCE => 'https://api.example';
 use constant FIXED => 'https://one.example';
+use constant STRICT => 'https://strict.example';
 use constant MANY => 'https://many.example/';
 
 my $voice = Voice->start(workers => 0);
@@ -35,6 +36,8 @@ roles();
 actors();
 operations();
 refusals();
+moved();
+fractions();
 suspended();
 
 $node->stop;
@@ -54,6 +57,9 @@ voice_jwt_issuer name=@{[FIXED]} audience=@{[AUDIENCE]} jwks=$url
 voice_jwt_issuer name=@{[MANY]} audience=@{[AUDIENCE]} jwks=$url
                  tenant_claim=/org/id role_claim=/role role=root:admin
                  role=*:viewer min_interval=1s;
+voice_jwt_issuer name=@{[STRICT]} audience=@{[AUDIENCE]} jwks=$url
+                 tenant=$owner->{tenant_id} role=*:viewer leeway=0s
+                 min_interval=1s;
 END
 
     $text = Voice::slurp("$etc/locations.conf");
@@ -217,6 +223,33 @@ sub refusals {
             sub => 'jo', exp => time + 600, %roles }) })
             eq "$owner->{tenant_id} admin";
     }, 20), 'which is taken once its issuer shows it');
+}
+
+
+sub moved {
+    my $token = token(MANY, org => { id => 'org/7' });
+
+    is(who($token), "$other->{tenant_id} viewer",
+       'a name leads to its tenant');
+    $voice->sql("update core.tenant set external_id = null"
+                . " where id = '$other->{tenant_id}'");
+    $voice->sql("update core.tenant set external_id = 'org/7'"
+                . " where id = '$owner->{tenant_id}'");
+    ok($voice->wait_for(sub {
+        who($token) eq "$owner->{tenant_id} viewer";
+    }, 5), 'and to another one, for the same token, when it has moved there');
+}
+
+
+sub fractions {
+    my $token = token(STRICT, exp => time + 3.5);
+
+    is(who($token), "$owner->{tenant_id} viewer",
+       'the end of a token may have a fraction');
+    is(who($token), "$owner->{tenant_id} viewer",
+       'and the token is known afterwards');
+    ok($voice->wait_for(sub { who($token) =~ /^401 / }, 20),
+       'until it is over, where no leeway is given as well');
 }
 
 
