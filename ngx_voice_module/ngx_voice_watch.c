@@ -13,8 +13,6 @@
 #define NGX_VOICE_WATCH_TURN     50        /* ms between two looks whether
                                               it is time */
 #define NGX_VOICE_WATCH_TIMEOUT  900       /* ms of a question */
-/* the database keeps changes for ten minutes (work.purge) */
-#define NGX_VOICE_WATCH_GAP      (9 * 60 * 1000)
 
 
 /* One database's question. */
@@ -28,7 +26,7 @@ typedef struct {
     ngx_atomic_uint_t         began;       /* ms */
     ngx_uint_t                anew;        /* it asks for no changes */
     ngx_uint_t                failing;     /* it has been logged */
-    u_char                    since[NGX_VOICE_WATCH_SNAPSHOT];
+    u_char                    since[NGX_VOICE_WATCH_MARK];
 } ngx_voice_watch_one_t;
 
 
@@ -60,7 +58,7 @@ static ngx_int_t ngx_voice_watch_take(ngx_voice_watch_one_t *one,
 static void ngx_voice_watch_changes(ngx_voice_watch_one_t *one,
     const json_t *changes);
 static void ngx_voice_watch_keep(ngx_voice_watch_one_t *one,
-    voice_span_t snapshot);
+    voice_span_t mark);
 
 
 static const ngx_voice_pg_statement_t  ngx_voice_watch_statement = {
@@ -327,24 +325,21 @@ ngx_voice_watch_ask(ngx_voice_watch_one_t *one)
 }
 
 
-/* From where to ask; NULL where changes may have been purged meanwhile. */
+/* From where to ask; NULL: to begin with. */
 static void
 ngx_voice_watch_since(ngx_voice_watch_one_t *one, ngx_str_t *since)
 {
-    ngx_msec_t                lag;
     ngx_voice_watcher_t      *watcher;
     ngx_voice_watch_state_t  *state;
 
     state = one->state;
     watcher = one->watcher;
-    lag = ngx_voice_watch_lag(watcher->watch,
-                              state - watcher->watch->states);
 
     ngx_shmtx_lock(&watcher->slab->mutex);
 
-    since->len = lag > NGX_VOICE_WATCH_GAP ? 0 : state->len;
+    since->len = state->len;
     since->data = since->len == 0 ? NULL : one->since;
-    ngx_memcpy(one->since, state->snapshot, since->len);
+    ngx_memcpy(one->since, state->mark, since->len);
 
     ngx_shmtx_unlock(&watcher->slab->mutex);
 
@@ -388,7 +383,7 @@ static ngx_int_t
 ngx_voice_watch_take(ngx_voice_watch_one_t *one, const PGresult *result)
 {
     json_t               *answer, *changes;
-    voice_span_t          snapshot;
+    voice_span_t          mark;
     voice_json_error_t    err;
     ngx_voice_watcher_t  *watcher;
 
@@ -398,9 +393,9 @@ ngx_voice_watch_take(ngx_voice_watch_one_t *one, const PGresult *result)
 
     answer = voice_json_parse(voice_span(PQgetvalue(result, 0, 0),
                                          PQgetlength(result, 0, 0)), &err);
-    snapshot = voice_json_text(answer, "snapshot");
+    mark = voice_json_text(answer, "mark");
 
-    if (snapshot.len == 0) {
+    if (mark.len == 0 || mark.len > NGX_VOICE_WATCH_MARK) {
         json_decref(answer);
         return NGX_ERROR;
     }
@@ -417,7 +412,7 @@ ngx_voice_watch_take(ngx_voice_watch_one_t *one, const PGresult *result)
     }
 
     /* only now: who dies before leaves the changes to the next one */
-    ngx_voice_watch_keep(one, snapshot);
+    ngx_voice_watch_keep(one, mark);
     json_decref(answer);
 
     return NGX_OK;
@@ -457,15 +452,10 @@ ngx_voice_watch_changes(ngx_voice_watch_one_t *one, const json_t *changes)
 }
 
 
-/*
- * A snapshot that is too long is cut to its xmin: some come twice.  That of
- * an old process may be of a database that another has replaced.
- */
+/* A process of an older configuration may watch another database here. */
 static void
-ngx_voice_watch_keep(ngx_voice_watch_one_t *one, voice_span_t snapshot)
+ngx_voice_watch_keep(ngx_voice_watch_one_t *one, voice_span_t mark)
 {
-    u_char                   *p;
-    size_t                    xmin;
     ngx_voice_watch_state_t  *state;
 
     state = one->state;
@@ -477,19 +467,8 @@ ngx_voice_watch_keep(ngx_voice_watch_one_t *one, voice_span_t snapshot)
         return;
     }
 
-    if (snapshot.len < NGX_VOICE_WATCH_SNAPSHOT) {
-        ngx_memcpy(state->snapshot, snapshot.ptr, snapshot.len);
-        state->len = snapshot.len;
-
-    } else {
-        xmin = strcspn(snapshot.ptr, ":");
-        xmin = ngx_min(xmin, NGX_VOICE_WATCH_SNAPSHOT / 4);
-        p = ngx_cpymem(state->snapshot, snapshot.ptr, xmin);
-        *p++ = ':';
-        p = ngx_cpymem(p, snapshot.ptr, xmin);
-        *p++ = ':';
-        state->len = p - state->snapshot;
-    }
+    ngx_memcpy(state->mark, mark.ptr, mark.len);
+    state->len = mark.len;
 
     if ((ngx_msec_int_t) (one->began - state->fresh) > 0) {
         state->fresh = one->began;

@@ -18,7 +18,7 @@
 
 
 #define NGX_VOICE_WATCH_STAMPS    2048     /* changes share them by hash */
-#define NGX_VOICE_WATCH_SNAPSHOT  1024     /* bytes of pg_snapshot as text */
+#define NGX_VOICE_WATCH_MARK      1024     /* bytes of core.edge_mark() */
 #define NGX_VOICE_WATCH_FRESH     1000     /* ms: copies need no thought */
 
 
@@ -41,7 +41,7 @@ typedef struct {
     ngx_atomic_t   fresh;                  /* begin of the last good one */
     ngx_atomic_t   identity;               /* of the database: a hash */
     size_t         len;                    /* 0: to begin with */
-    u_char         snapshot[NGX_VOICE_WATCH_SNAPSHOT];
+    u_char         mark[NGX_VOICE_WATCH_MARK];
 } ngx_voice_watch_state_t;
 
 

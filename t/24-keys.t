@@ -23,6 +23,7 @@ refusals();
 values_checked();
 bounds();
 limits();
+passwords();
 silence();
 
 $voice->finish;
@@ -257,6 +258,18 @@ sub limits {
 
 
 # Nothing that is kept or written holds a secret.
+sub passwords {
+    my $key = make('of-an-administrator', role => 'admin');
+    my $reply = $voice->call('change_password',
+        as => { api_key => $key->{secret} }, body => {
+            current_password => 'whatever it is',
+            new_password => 'Another-Secret-12' });
+
+    is("$reply->{status} $reply->{json}{error}{message}",
+       '409 Only a user has a password.', 'a key has none to change');
+}
+
+
 sub silence {
     my $kept = join '', map { $voice->sql("select t from core.$_ t") }
         qw(api_key audit_log event edge_change);

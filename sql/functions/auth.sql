@@ -398,6 +398,11 @@ declare
     v_refusal  api.reply;
 begin
     select * into u from core.app_user p where p.id = core.actor();
+
+    if not found then
+        perform core.fail('INVALID_STATE', 'Only a user has a password.');
+    end if;
+
     v_refusal := core.login_begin(u.email, ctx.address);
 
     if v_refusal.status is not null then

@@ -202,22 +202,48 @@ begin
 end
 $$;
 
--- What has changed since a snapshot, and the snapshot to ask with next time;
--- null asks for that alone.  complete is false where there is more than the
--- edge wants to hear one by one, or the database is older than the snapshot.
+-- Where to go on from: a start of the server, the time and a snapshot, by
+-- "/".  Another start is another server, or one that may have lost what it
+-- had promised; then the numbers of transactions mean something else.  A long
+-- snapshot is cut to its xmin: some changes come twice.
+create or replace function core.edge_mark(p_now pg_snapshot) returns text
+language plpgsql stable set search_path = core, pg_temp
+as $$
+declare
+    v_xmin  text := pg_snapshot_xmin(p_now);
+begin
+    return extract(epoch from pg_postmaster_start_time()) || '/'
+        || extract(epoch from now()) || '/'
+        || case when length(p_now::text) > 900
+                then v_xmin || ':' || v_xmin || ':' else p_now::text end;
+end
+$$;
+
+-- What has changed since a mark, and the mark to ask with next time; null
+-- asks for that alone.  complete is false where there is more than the edge
+-- wants to hear one by one, or where the mark is of another life or so old
+-- that changes since may have been purged.
 create or replace function api.edge_changes(p_since text) returns json
 language plpgsql stable security definer set search_path = core, pg_temp
 as $$
 declare
     v_now    pg_snapshot := pg_current_snapshot();
-    v_since  pg_snapshot := coalesce(p_since, v_now::text)::pg_snapshot;
+    v_mark   text := core.edge_mark(v_now);
+    v_old    text[] := string_to_array(coalesce(p_since, v_mark), '/');
+    v_since  pg_snapshot := v_old[3];
 begin
+    -- work.purge() leaves ten minutes
+    if v_old[1] <> split_part(v_mark, '/', 1) or v_since is null
+       or v_old[2]::numeric < extract(epoch from now() - interval '9 minutes')
+       or pg_snapshot_xmin(v_since) > pg_snapshot_xmin(v_now)
+    then
+        return json_build_object('mark', v_mark, 'complete', false);
+    end if;
+
     return (
         select json_build_object(
-                   'snapshot', v_now::text,
-                   'complete', count(*) <= 256
-                       and pg_snapshot_xmin(v_since)
-                           <= pg_snapshot_xmin(v_now),
+                   'mark', v_mark,
+                   'complete', count(*) <= 256,
                    'changes', case when count(*) <= 256
                        then json_agg(json_build_array(c.kind, c.id)) end)
           from (select e.kind, e.id

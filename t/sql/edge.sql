@@ -189,25 +189,49 @@ select throws_ok($$ select pg_temp.live((select claims from login
 -- reading it; this transaction's own rows are not in progress for itself
 reset role;
 select core.edge_changed('session', 'x');
+
+-- a mark of a snapshot, so many seconds old, of this server or of another
+create function pg_temp.mark(p_snapshot text, p_age int default 0,
+                             p_start int default 0)
+returns text
+language sql
+as $$
+    select (extract(epoch from pg_postmaster_start_time()) + p_start) || '/'
+        || (extract(epoch from now()) - p_age) || '/' || p_snapshot
+$$;
+
+-- all transactions before the nth from now
+create function pg_temp.seen(p_n int) returns text
+language sql
+as $$
+    select x || ':' || x || ':'
+      from (select pg_current_xact_id()::text::bigint + p_n) v (x)
+$$;
+
 set local role voice_edge;
 select is(api.edge_changes(null) ->> 'changes', null,
           'the first question brings no changes');
 select ok((api.edge_changes(null) ->> 'complete')::boolean
-          and api.edge_changes(null) ->> 'snapshot' is not null,
-          'but the snapshot to go on from');
-select is(api.edge_changes('1:1:') ->> 'changes', '[["session", "x"]]',
-          'a later one those since then');
-select is(api.edge_changes(p) ->> 'changes', null,
-          'what a snapshot has seen does not come again')
-  from (select (pg_current_xact_id()::text::bigint + 1)::text) v (x),
-       lateral (select x || ':' || x || ':') w (p);
-select is(api.edge_changes((pg_current_xact_id()::text::bigint + 5)::text
-    || ':' || (pg_current_xact_id()::text::bigint + 5)::text || ':')
-    ->> 'complete', 'false', 'a snapshot of the future is of another life');
+          and api.edge_changes(null) ->> 'mark' is not null,
+          'but the mark to go on from');
+select is(api.edge_changes(pg_temp.mark('1:1:')) ->> 'changes',
+          '[["session", "x"]]', 'a later one those since then');
+select is(api.edge_changes(pg_temp.mark(pg_temp.seen(1))) ->> 'changes',
+          null, 'what a snapshot has seen does not come again');
+select is(api.edge_changes(api.edge_changes(null) ->> 'mark') ->> 'complete',
+          'true', 'marks that it gives are taken');
+select is(api.edge_changes(pg_temp.mark(pg_temp.seen(5))) ->> 'complete',
+          'false', 'a snapshot of the future is of another life');
+select is(api.edge_changes(pg_temp.mark('1:1:', 0, 1)) ->> 'complete',
+          'false', 'so is one of another server');
+select is(api.edge_changes(pg_temp.mark('1:1:', 541)) ->> 'complete',
+          'false', 'one before changes that were purged leaves out some');
+select is(api.edge_changes('1:1:') ->> 'complete', 'false',
+          'so may what is no mark');
 reset role;
 select core.edge_changed('session', n::text) from generate_series(1, 256) n;
 set local role voice_edge;
-select is(api.edge_changes('1:1:') ->> 'complete', 'false',
+select is(api.edge_changes(pg_temp.mark('1:1:')) ->> 'complete', 'false',
           'too many at once are all');
 reset role;
 
