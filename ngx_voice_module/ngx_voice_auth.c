@@ -89,6 +89,10 @@ ngx_voice_identify(ngx_voice_ctx_t *ctx)
         return NGX_OK;
     }
 
+    if (ngx_voice_limit_failure_allowed(ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     return ctx->credential.token ? ngx_voice_identify_token(ctx)
                                  : ngx_voice_identify_key(ctx);
 }
@@ -161,6 +165,8 @@ ngx_voice_admit(ngx_voice_ctx_t *ctx)
 ngx_int_t
 ngx_voice_unauthorized(ngx_voice_ctx_t *ctx, const char *message)
 {
+    ngx_voice_limit_failed(ctx);
+
     return ngx_voice_fail(ctx, NGX_VOICE_AUTH_INVALID_TOKEN, message);
 }
 

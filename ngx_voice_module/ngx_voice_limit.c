@@ -133,7 +133,14 @@ ngx_voice_limit_failure_allowed(ngx_voice_ctx_t *ctx)
 
     ctx->limit = limit;
 
-    return ngx_voice_limit_refused(ctx, wait) == NGX_OK ? NGX_OK : NGX_ERROR;
+    if (ngx_voice_limit_refused(ctx, wait) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    /* rehearsed: its own limit is still to be judged */
+    ctx->limit = NULL;
+
+    return NGX_OK;
 }
 
 

@@ -43,7 +43,8 @@ struct ngx_voice_limits_s {
     voice_node_t       node;
     u_char             id[NGX_VOICE_LIMIT_ID_LEN];
     int64_t            refreshed;          /* a registration was sent */
-    int64_t            warned;             /* that it was refused */
+    int64_t            crowded;            /* it is refused since; 0: not */
+    int64_t            warned;             /* the log was told so */
     ngx_rbtree_t       rows;
     ngx_rbtree_node_t  sentinel;
     ngx_queue_t        recent;             /* rows, newest first */

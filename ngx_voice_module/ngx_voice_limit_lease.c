@@ -404,7 +404,17 @@ ngx_voice_limit_heard(ngx_voice_limit_ask_t *ask,
 
     voice_node_heard(&limits->node, answer->redis, now);
 
-    warn = answer->status == VOICE_ANSWER_CROWDED
+    if (answer->status != VOICE_ANSWER_CROWDED) {
+        limits->crowded = 0;
+
+    } else if (limits->crowded == 0) {
+        limits->crowded = now;
+    }
+
+    /* the registrations of nodes that were stopped run out first */
+
+    warn = limits->crowded != 0
+           && now - limits->crowded > 2 * VOICE_LEASE_TERM
            && now - limits->warned > NGX_VOICE_LIMIT_QUIET;
 
     if (warn) {
