@@ -11,29 +11,55 @@ begin
 end
 $$;
 
+-- With the numbers of its cases, all and active: an expression, so that a list
+-- does not pay for a call a row.
+create or replace function core.test_suite_json(
+    s core.test_suite, p_cases bigint, p_active bigint)
+returns json
+language sql stable
+as $$
+    select json_build_object(
+        'id', s.id, 'name', s.name, 'description', s.description,
+        'category', s.category, 'is_active', s.is_active,
+        'language_config', json_build_object(
+            'mode', s.language_mode, 'languages', s.languages,
+            'fallback_behavior', s.fallback_behavior),
+        'agent', s.agent,
+        'test_case_count', p_cases, 'active_test_case_count', p_active,
+        'version', s.version, 'created_by', s.created_by,
+        'created_at', core.iso(s.created_at),
+        'updated_at', core.iso(s.updated_at))
+$$;
+
+-- A page of suites, in its order.
+create or replace function core.test_suites_json(p_rows core.test_suite[])
+returns json
+language plpgsql stable set search_path = core, pg_temp
+set plan_cache_mode = auto
+as $$
+begin
+    return (select json_agg(core.test_suite_json(
+                       row(s.*)::core.test_suite, c.cases, c.active))
+              from unnest(p_rows) s
+             cross join lateral (
+                   select count(*) cases,
+                          count(*) filter (where c.is_active) active
+                     from core.test_case c
+                    where c.tenant_id = core.tenant()
+                      and c.suite_id = s.id) c);
+end
+$$;
+
 create or replace function core.test_suite_json(s core.test_suite)
 returns json
 language plpgsql stable set search_path = core, pg_temp
 set plan_cache_mode = auto
 as $$
 begin
-    return (select json_build_object(
-            'id', s.id, 'name', s.name, 'description', s.description,
-            'category', s.category, 'is_active', s.is_active,
-            'language_config', json_build_object(
-                'mode', s.language_mode, 'languages', s.languages,
-                'fallback_behavior', s.fallback_behavior),
-            'agent', s.agent,
-            'test_case_count', (select count(*) from core.test_case c
-                                 where c.tenant_id = s.tenant_id
-                                   and c.suite_id = s.id),
-            'active_test_case_count', (select count(*) from core.test_case c
-                                        where c.tenant_id = s.tenant_id
-                                          and c.suite_id = s.id
-                                          and c.is_active),
-            'version', s.version, 'created_by', s.created_by,
-            'created_at', core.iso(s.created_at),
-            'updated_at', core.iso(s.updated_at)));
+    return (select core.test_suite_json(s, count(*),
+                                        count(*) filter (where c.is_active))
+              from core.test_case c
+             where c.tenant_id = s.tenant_id and c.suite_id = s.id);
 end
 $$;
 
@@ -106,7 +132,7 @@ declare
     v_cat     text := args ->> 'category';
     v_like    text := core.pattern(args ->> 'search');
     v_total   bigint;
-    v_data    json;
+    v_rows    core.test_suite[];
 begin
     with hit as not materialized (
         select s.* from core.test_suite s
@@ -117,7 +143,7 @@ begin
                 or s.description ilike v_like)
     )
     select (select count(*) from hit),
-           (select json_agg(core.test_suite_json(row(o.*)::core.test_suite))
+           (select array_agg(row(o.*)::core.test_suite)
               from (select h.* from hit h
                      order by
                         case v_sort when 'created_at' then h.created_at end,
@@ -130,9 +156,9 @@ begin
                         case v_sort when '-name' then lower(h.name) end desc,
                         h.id desc
                      limit p.page_size offset p.skip) o)
-      into v_total, v_data;
+      into v_total, v_rows;
 
-    return core.reply_list(v_data, args, v_total);
+    return core.reply_list(core.test_suites_json(v_rows), args, v_total);
 end
 $$;
 
