@@ -239,7 +239,8 @@ sub own {
     return $operation->{path} =~ m{^/ws/} ? 101 : 200
         if $operation->{operationId} ne 'get_session';
 
-    return ($who->{role} // '') =~ /^(?:platform_admin|owner|admin)$/ ? 200 : 404;
+    return ($who->{role} // '') =~ /^(?:platform_admin|owner|admin)$/
+        ? 200 : 404;
 }
 
 
