@@ -7,7 +7,8 @@
 
 
 static ngx_int_t ngx_voice_credential_query(ngx_voice_ctx_t *ctx);
-static void ngx_voice_hide(ngx_http_request_t *r, voice_span_t name);
+static void ngx_voice_hide(ngx_http_request_t *r, const char *name);
+static void ngx_voice_hide_value(u_char *p, u_char *last, const char *name);
 
 
 ngx_int_t
@@ -119,7 +120,7 @@ ngx_voice_credential_query(ngx_voice_ctx_t *ctx)
     ctx->credential.text = voice_span(buf, len);
     ctx->credential.token = memchr(buf, '.', len) != NULL;
 
-    ngx_voice_hide(r, voice_span("access_token=", 13));
+    ngx_voice_hide(r, "access_token");
 
     return NGX_OK;
 }
@@ -128,31 +129,53 @@ ngx_voice_credential_query(ngx_voice_ctx_t *ctx)
 /*
  * Overwrites the token where nginx keeps the request line: whatever writes
  * it to a log later finds no secret.  The query and the URIs share these
- * bytes.
+ * bytes, but in HTTP/2.
  */
 static void
-ngx_voice_hide(ngx_http_request_t *r, voice_span_t name)
+ngx_voice_hide(ngx_http_request_t *r, const char *name)
 {
-    u_char     *p, *last;
-    ngx_str_t  *where;
+    u_char     *p, *end, *last;
     ngx_uint_t  i;
 
-    ngx_str_t  *all[] = { &r->args, &r->request_line, &r->unparsed_uri };
+    ngx_str_t  *all[] = { &r->request_line, &r->unparsed_uri, &r->args };
 
     for (i = 0; i < VOICE_ARRAY_SIZE(all); i++) {
-        where = all[i];
-        last = where->data + where->len;
-        p = where->data;
+        p = all[i]->data;
+        last = p + all[i]->len;
 
-        while (p != NULL && (size_t) (last - p) > name.len) {
-            if (ngx_memcmp(p, name.ptr, name.len) != 0) {
-                p++;
-                continue;
-            }
-
-            for (p += name.len; p < last && *p != '&' && *p != ' '; p++) {
-                *p = 'x';
-            }
+        if (all[i] != &r->args) {
+            p = ngx_strlchr(p, last, '?');
+            p = p == NULL ? last : p + 1;
         }
+
+        for ( /* void */ ; p < last; p = end + 1) {
+            for (end = p; end < last && *end != '&' && *end != ' '; end++) {
+                /* void */
+            }
+
+            ngx_voice_hide_value(p, end, name);
+        }
+    }
+}
+
+
+/* Of "name=value", whose name may be percent-encoded. */
+static void
+ngx_voice_hide_value(u_char *p, u_char *last, const char *name)
+{
+    char    none;
+    size_t  len;
+
+    if (voice_query_find(voice_span((char *) p, last - p), name, &none, 0,
+                         &len)
+        == VOICE_NOTFOUND)
+    {
+        return;
+    }
+
+    p = ngx_strlchr(p, last, '=');
+
+    if (p != NULL) {
+        ngx_memset(p + 1, 'x', last - p - 1);
     }
 }

@@ -13,6 +13,9 @@ static void ngx_voice_host_answered(ngx_voice_ctx_t *ctx, ngx_int_t rc,
     const void *record);
 static ngx_uint_t ngx_voice_host_wanted(ngx_voice_ctx_t *ctx,
     ngx_str_t *host);
+static ngx_uint_t ngx_voice_host_known(const ngx_voice_shared_t *shared,
+    ngx_voice_table_t *table, const u_char *key, const ngx_str_t *host,
+    ngx_voice_host_t *record);
 static ngx_int_t ngx_voice_host_found(ngx_voice_ctx_t *ctx,
     const ngx_voice_host_t *host);
 static ngx_int_t ngx_voice_tenant_take(ngx_voice_main_conf_t *mcf,
@@ -60,10 +63,8 @@ ngx_voice_find_host(ngx_voice_ctx_t *ctx)
 
     shared = ctx->conf->shared;
 
-    if ((ngx_voice_table_get(shared->hosts, key, &record) == NGX_OK
-         || ngx_voice_table_get(shared->nohosts, key, &record) == NGX_OK)
-        && ngx_voice_watch_holds(&shared->watch, NGX_VOICE_CHANGE_HOST,
-                                 host.data, host.len, record.since))
+    if (ngx_voice_host_known(shared, shared->hosts, key, &host, &record)
+        || ngx_voice_host_known(shared, shared->nohosts, key, &host, &record))
     {
         ngx_voice_count(ctx->conf, NGX_VOICE_COUNT_host_hits, 1);
         return ngx_voice_host_found(ctx, &record);
@@ -194,6 +195,18 @@ ngx_voice_host_wanted(ngx_voice_ctx_t *ctx, ngx_str_t *host)
     }
 
     return host->len > 0 && host->len <= NGX_VOICE_HOST_MAX;
+}
+
+
+/* The tables do not know of each other: an old record may stay in one. */
+static ngx_uint_t
+ngx_voice_host_known(const ngx_voice_shared_t *shared,
+    ngx_voice_table_t *table, const u_char *key, const ngx_str_t *host,
+    ngx_voice_host_t *record)
+{
+    return ngx_voice_table_get(table, key, record) == NGX_OK
+           && ngx_voice_watch_holds(&shared->watch, NGX_VOICE_CHANGE_HOST,
+                                    host->data, host->len, record->since);
 }
 
 

@@ -34,6 +34,7 @@ satisfy();
 redirects();
 error_pages();
 unusual();
+hidden();
 http2();
 refused_directives();
 more_than_fit();
@@ -49,6 +50,11 @@ sub configure {
     mkdir "$etc/files";
     Voice::spew("$etc/files/index.html", 'index');
     Voice::spew("$etc/files/page.html", 'page');
+
+    Voice::spew("$etc/edge.conf", Voice::slurp("$etc/edge.conf") . <<"END");
+log_format whole '\$request|\$request_uri|\$args';
+access_log $etc/whole.log whole;
+END
 
     Voice::spew("$etc/gate.conf", <<"END");
     proxy_set_header X-Tenant \$voice_tenant;
@@ -394,6 +400,24 @@ sub unusual {
 
     is(join(' ', $all =~ m{HTTP/1\.1 (\d+)}g), '401 200 401',
        'credentials are those of one request');
+}
+
+
+# What an operator's own log format writes of a request.
+sub hidden {
+    my $path = '/events/stream/00000000-0000-7000-8000-000000000001';
+    my $token = $as{owner}{token};
+    my $reply = $node->request('GET', "$path?access%5Ftoken=$token");
+
+    like($reply->{status}, qr/^40[34]\z/,
+         'the name of a token in the query may be encoded');
+
+    my $line = $voice->wait_for(sub {
+        (grep { index($_, $path) >= 0 }
+            split /\n/, Voice::slurp("$node->{data}/etc/whole.log"))[0];
+    }, 10);
+    like($line, qr/access%5Ftoken=x+ HTTP.*\|.*\|.*=x+\z/,
+         'and the token is in no log then');
 }
 
 
