@@ -235,7 +235,7 @@ ngx_int_t ngx_voice_find_tenant(ngx_voice_ctx_t *ctx);
 ngx_int_t ngx_voice_identify(ngx_voice_ctx_t *ctx);
 ngx_int_t ngx_voice_prove(ngx_voice_ctx_t *ctx);
 ngx_int_t ngx_voice_admit(ngx_voice_ctx_t *ctx);
-/* Fails with 401. */
+/* Fails with 401 and counts against the address. */
 ngx_int_t ngx_voice_unauthorized(ngx_voice_ctx_t *ctx, const char *message);
 
 /* ngx_voice_location.c */

@@ -380,6 +380,10 @@ ngx_voice_proof_answered(ngx_voice_ctx_t *ctx, ngx_int_t rc,
     const ngx_atomic_uint_t  *since = record;
 
     if (rc != NGX_OK) {
+        if (ctx->error.status == NGX_HTTP_UNAUTHORIZED) {
+            ngx_voice_limit_failed(ctx);
+        }
+
         ngx_voice_refuse(ctx);
         return;
     }

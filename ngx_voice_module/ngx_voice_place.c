@@ -72,6 +72,12 @@ ngx_voice_find_host(ngx_voice_ctx_t *ctx)
 
     ngx_voice_count(ctx->conf, NGX_VOICE_COUNT_host_misses, 1);
 
+    /* names that are nobody's cost a query each */
+
+    if (ngx_voice_limit_failure_allowed(ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     return ngx_voice_ask(ctx, ctx->conf->pg, &ngx_voice_host_question, key,
                          &host);
 }
@@ -147,6 +153,7 @@ ngx_voice_host_answered(ngx_voice_ctx_t *ctx, ngx_int_t rc,
     const void *record)
 {
     if (rc == NGX_DECLINED) {
+        ngx_voice_limit_failed(ctx);
         rc = NGX_OK;
 
     } else if (rc == NGX_OK) {
@@ -278,8 +285,7 @@ ngx_voice_tenant_answered(ngx_voice_ctx_t *ctx, ngx_int_t rc,
         }
 
     } else if (rc == NGX_DECLINED && ctx->identity.tenant.len != 0) {
-        rc = ngx_voice_fail(ctx, NGX_VOICE_AUTH_INVALID_TOKEN,
-                            "The tenant does not exist.");
+        rc = ngx_voice_unauthorized(ctx, "The tenant does not exist.");
 
     } else if (rc == NGX_DECLINED) {
         ngx_str_null(&ctx->host_tenant);
