@@ -15,7 +15,7 @@ use Voice::Node;
 use Voice::Stream;
 use Voice::Upstream;
 
-my $voice = Voice->start(workers => 0);
+my $voice = Voice->start(workers => 0, nodes => 3);
 my $upstream = Voice::Upstream->start('crm');
 my $http2 = Voice::Node::free_port();
 my $node = Voice::Node->start($voice, 'gate', edit => \&configure);

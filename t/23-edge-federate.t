@@ -19,7 +19,7 @@ use constant FIXED => 'https://one.example';
 use constant STRICT => 'https://strict.example';
 use constant MANY => 'https://many.example/';
 
-my $voice = Voice->start(workers => 0);
+my $voice = Voice->start(workers => 0, nodes => 2);
 my $owner = $voice->tenant('acme');
 my $other = $voice->tenant('other');
 my $key = Voice::Jwks::key('ec', 'k1');

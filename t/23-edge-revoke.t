@@ -17,7 +17,7 @@ use Voice::Raw;
 
 use constant PROCESSES => 2;
 
-my $voice = Voice->start(workers => 0);
+my $voice = Voice->start(workers => 0, nodes => 3);
 my $owner = $voice->tenant('acme');
 my @nodes = map {
     Voice::Node->start($voice, $_, set => { PROCESSES => PROCESSES },

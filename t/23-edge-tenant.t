@@ -15,7 +15,7 @@ use Voice::Node;
 use Voice::Raw;
 use Voice::Upstream;
 
-my $voice = Voice->start(workers => 0);
+my $voice = Voice->start(workers => 0, nodes => 2);
 my $root = $voice->person('platform', 'platform_admin');
 my $acme = $voice->tenant('acme');
 my $beta = $voice->tenant('beta');

@@ -36,7 +36,7 @@ my %started;    # stacks that are not finished, by directory
 
 # --- the stack ------------------------------------------------------------
 
-# Options: processes (nginx), workers (children of each queue; 0: no pool),
+# Options: processes (nginx), nodes (that will share its limits), workers (children of each queue; 0: no pool),
 # settings and profiles (of the pool, see configure_workers).
 sub start {
     my ($class, %opt) = @_;
@@ -48,6 +48,7 @@ sub start {
         build   => abs_path($build),
         options => ['--test', '--build', $build,
                     '--processes', $opt{processes} // 1,
+                    '--nodes', $opt{nodes} // 1,
                     '--workers', $opt{workers} || 1,
                     $ENV{VOICE_SANITIZE} ? '--sanitize' : ()],
         http    => HTTP::Tiny->new(timeout => 60, keep_alive => 1),

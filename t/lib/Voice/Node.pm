@@ -58,7 +58,7 @@ sub configure {
         OBJECTS => $stack->{objects}, TMP => "$data/tmp",
         LOG => $stack->{log}, RUN => "$data/run", SOCKETS => "$data/s",
         LISTEN => "127.0.0.1:$self->{port}", PROCESSES => 1,
-        NODES => 3,
+        NODES => $stack->{nodes} > 1 ? $stack->{nodes} : 3,
         POSTGRES_HOST => $stack->{sockets}, DATABASE => $stack->{database},
         REDIS_PORT => $stack->{redis_port}, %set,
     );
