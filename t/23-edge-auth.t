@@ -12,6 +12,7 @@ use Test::More;
 use lib 't/lib';
 use Voice;
 use Voice::Node;
+use Voice::Raw;
 use Voice::Stream;
 use Voice::Upstream;
 
@@ -38,6 +39,7 @@ hidden();
 http2();
 refused_directives();
 more_than_fit();
+failures();
 
 $node->stop;
 $voice->finish(alerts => qr{\[emerg\].*gate\.conf});
@@ -506,4 +508,33 @@ sub more_than_fit {
     is($text =~ /^voice_watch_lag_seconds/m, 1, 'and the edge is well');
 
     $small->stop;
+}
+
+
+# Who guesses is not even verified any more; others of his address are.
+sub failures {
+    my $raw = Voice::Raw->new($node, '127.0.0.9');
+    my $ask = sub {
+        my ($raw, $header) = @_;
+        $raw->put("GET /any/x HTTP/1.1\r\nHost: x\r\n$header\r\n\r\n");
+        return $raw->reply // die 'no reply';
+    };
+    my $good = "Authorization: Bearer $as{owner}{token}";
+
+    is($ask->($raw, $good)->{status}, 200, 'who is known');
+
+    my ($refused, $n);
+    for ($n = 0; $n < 2000 && !$refused; $n++) {
+        my $reply = $ask->($raw, "X-API-Key: guess$n");
+        $refused = $reply if $reply->{status} == 429;
+    }
+    ok($refused, 'somebody who guesses on is refused');
+    cmp_ok($n, '>', 100, 'not too soon');
+    ok($refused->{headers}{'retry-after'}, 'with a time to come again');
+
+    is($ask->($raw, $good)->{status}, 200,
+       'comes in from that address as before');
+    my $other = Voice::Raw->new($node, '127.0.0.10');
+    is($ask->($other, 'X-API-Key: guess')->{status}, 401,
+       'other addresses may still err');
 }
