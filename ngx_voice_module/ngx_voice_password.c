@@ -17,7 +17,7 @@
 
 
 #define NGX_VOICE_PASSWORD_HASH_LEN  60        /* "$2b$12$" + 22 + 31 */
-#define NGX_VOICE_PASSWORD_NICE      10        /* a tenth of the usual share */
+#define NGX_VOICE_PASSWORD_NICE      5         /* a third of the usual share */
 #define NGX_VOICE_PASSWORD_SLICE     100000    /* ns */
 
 
