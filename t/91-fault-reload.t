@@ -37,6 +37,8 @@ my (%figure, @runs, %over, %old, @gone, $stop);
 my @loaders = map { loader("load$_") } 1 .. LOADERS;
 
 for my $round (1 .. $reloads) {
+    # voicegate-reload waits for it, too, and a body may take so long only
+    $voice->wait_for(sub { listen_all(0.02); return !leaving() }, 60);
     my $run = run();
     push @runs, $run;
     push @subscribers, subscriber('WebSocket', "subject_id = '$run'",
@@ -359,6 +361,11 @@ sub old_processes_are_gone {
     # it takes a moment to see that one is gone
     cmp_ok($longest, '<=', $limit + 5,
            "each was gone within worker_shutdown_timeout ($limit s)");
+}
+
+
+sub leaving {
+    return grep { title($_) =~ /shutting/ } $voice->children('nginx');
 }
 
 
