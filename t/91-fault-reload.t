@@ -122,8 +122,9 @@ sub load {
         # told to stop, which ends a read as well
         return if $stop;
         $count->{exchanges}++;
-        # 429 is an answer, too
-        if (!$reply || $reply->{status} !~ /^(?:20[01]|429)$/) {
+        # over a limit, or past a query's deadline on a busy machine, is an
+        # answer, too
+        if (!$reply || $reply->{status} !~ /^(?:20[01]|429|504)$/) {
             $count->{interrupted}++;
             $count->{why} = $reply ? $reply->{status}
                 : sprintf 'request-%d-after-%.3f-s', $n, time - $last;
@@ -199,7 +200,8 @@ sub answered {
 
         $figure{exchanges}++;
         $figure{long}++;
-        next if $status eq $long->{status};
+        $figure{'past their deadline'} += $status eq '504';
+        next if $status eq $long->{status} || $status eq '504';
         $figure{interrupted}++;
         diag("a long request: $status, not $long->{status}");
     }
@@ -238,7 +240,7 @@ sub exchange {
         return $reply->{status} != 429;
     }, 30);
     $figure{exchanges}++;
-    if ($reply->{status} !~ /^20[01]$/) {
+    if ($reply->{status} !~ /^(?:20[01]|504)$/) {
         $figure{interrupted}++;
         diag("$method $path: $reply->{status} $reply->{content}");
     }
