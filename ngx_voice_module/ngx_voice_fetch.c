@@ -417,17 +417,14 @@ ngx_voice_fetch_socket(CURL *easy, curl_socket_t fd, int what, void *data,
         if (c != NULL) {
             ngx_voice_fetch_detach(c);
         }
-
         return 0;
     }
 
-    if (c == NULL) {
-        c = ngx_voice_fetch_attach(fetcher, fd);
+    c = c == NULL ? ngx_voice_fetch_attach(fetcher, fd) : c;
 
-        /* without a slot the exchange meets its deadline */
-        if (c == NULL) {
-            return 0;
-        }
+    /* without a slot the exchange meets its deadline */
+    if (c == NULL) {
+        return 0;
     }
 
     ngx_voice_fetch_watch(c->read, NGX_READ_EVENT, what & CURL_POLL_IN);
@@ -484,12 +481,15 @@ ngx_voice_fetch_detach(ngx_connection_t *c)
 static void
 ngx_voice_fetch_watch(ngx_event_t *ev, ngx_int_t event, ngx_uint_t wanted)
 {
+    ngx_connection_t  *c = ev->data;
+
     if (wanted && !ev->active) {
         (void) ngx_add_event(ev, event, NGX_LEVEL_EVENT);
-    }
 
-    if (!wanted && ev->active) {
-        (void) ngx_del_event(ev, event, 0);
+    } else if (!wanted && ev->active) {
+        /* it happens that libcurl closes it first, and then says so */
+        (void) ngx_del_event(ev, event, fcntl(c->fd, F_GETFD) == -1
+                                        ? NGX_CLOSE_EVENT : 0);
     }
 }
 
