@@ -31,6 +31,8 @@
 typedef enum {
     CALM = 0,                              /* nothing fails */
     CUT,                                   /* one node loses Redis for good */
+    TIDE,                                  /* rest, then a flood, during which
+                                              answers are held up */
     STORM,                                 /* everything fails */
     KINDS
 } kind_e;
@@ -92,6 +94,8 @@ typedef struct {
     int64_t        end;
     int64_t        delay;                  /* of a message, at most */
     int64_t        gap;                    /* between a node's requests */
+    int64_t        held;                   /* answers come no sooner */
+    unsigned       ebb:1;                  /* of a tide: nobody asks */
     int64_t        epoch;                  /* of Redis's clock */
     unsigned       run;                    /* of Redis */
     unsigned       ids;
@@ -276,6 +280,7 @@ arrive(const event_t *event)
 {
     int           i;
     char          text[12][40];
+    int64_t       time;
     node_t       *node = &world.node[event->node];
     command_t    *command = event->command;
     redisReply   *reply;
@@ -312,10 +317,13 @@ arrive(const event_t *event)
     command->answer = answer;
     freeReplyObject(reply);
 
+    time = event->time + delay();
+    time = time > world.held ? time : world.held + dice(50);
+
     if (node->life == event->life && node->link == event->link
         && !node->deaf)
     {
-        put(event->time + delay(), ANSWER, event->node, command);
+        put(time, ANSWER, event->node, command);
     }
 }
 
@@ -551,6 +559,30 @@ redis_restart(void)
 }
 
 
+/* A rest fills all that can be filled; then all come at once. */
+static void
+tide(int64_t time)
+{
+    unsigned  n;
+    int64_t   full = world.limit.burst * SECOND / world.limit.rate + SECOND;
+
+    world.ebb = !world.ebb;
+
+    if (world.ebb) {
+        put(time + dice(2 * full), FAULT, 0, NULL);
+        return;
+    }
+
+    world.held = dice(3) == 0 ? time + dice(TIMEOUT) : 0;
+
+    for (n = 0; n < world.nodes; n++) {
+        put(time + dice(SECOND / world.limit.rate), REQUEST, n, NULL);
+    }
+
+    put(time + dice(full), FAULT, 0, NULL);
+}
+
+
 static void
 fault(int64_t time)
 {
@@ -621,7 +653,7 @@ create(kind_e kind)
     world.epoch = INT64_C(1700000000) * SECOND + dice(SECOND);
     world.run = 1;
 
-    voice_limit_set(&world.limit, rate, kind == STORM
+    voice_limit_set(&world.limit, rate, kind >= TIDE
                     ? 1 + dice(3 * rate) : rate + 4 + dice(2 * rate),
                     world.nodes);
 
@@ -635,7 +667,7 @@ create(kind_e kind)
         put(dice(world.gap + 1), REQUEST, n, NULL);
     }
 
-    if (kind == STORM) {
+    if (kind == STORM || kind == TIDE) {
         put(dice(SECOND), FAULT, 0, NULL);
     }
 
@@ -659,6 +691,11 @@ step(const event_t *event)
         }
 
         request(event->node, event->time, 0);
+
+        if (world.ebb) {
+            break;
+        }
+
         put(event->time + 1 + dice(2 * world.gap + 1), REQUEST, event->node,
             NULL);
         break;
@@ -689,7 +726,11 @@ step(const event_t *event)
         break;
 
     case FAULT:
-        fault(event->time);
+        if (world.kind == TIDE) {
+            tide(event->time);
+        } else {
+            fault(event->time);
+        }
         break;
     }
 }
@@ -820,7 +861,7 @@ main(int argc, char **argv)
     long           i, n, bad;
     unsigned long  seed;
 
-    static const kind_e  kinds[] = { STORM, STORM, CALM, CUT };
+    static const kind_e  kinds[] = { STORM, TIDE, STORM, CALM, TIDE, CUT };
 
     if (argc != 4) {
         fprintf(stderr, "usage: lease SOCKET SEED SCHEDULES\n");
@@ -841,17 +882,19 @@ main(int argc, char **argv)
     for (i = 0; i < n; i++) {
         random_state = (seed + i) * UINT64_C(0x9e3779b97f4a7c15) + 1;
 
-        if (!schedule(kinds[(seed + i) % 4])) {
+        if (!schedule(kinds[(seed + i) % 6])) {
             printf("    in the schedule of seed %lu\n", seed + i);
             bad++;
         }
     }
 
-    printf("schedules=%ld over=%ld calm=%zu cut=%zu storm=%zu calls=%zu\n",
-           n, bad, figures.schedules[CALM], figures.schedules[CUT],
+    printf("schedules=%ld over=%ld calm=%zu cut=%zu tide=%zu storm=%zu "
+           "calls=%zu\n", n, bad, figures.schedules[CALM],
+           figures.schedules[CUT], figures.schedules[TIDE],
            figures.schedules[STORM], figures.calls);
-    printf("admitted: calm=%zu cut=%zu storm=%zu\n", figures.admitted[CALM],
-           figures.admitted[CUT], figures.admitted[STORM]);
+    printf("admitted: calm=%zu cut=%zu tide=%zu storm=%zu\n",
+           figures.admitted[CALM], figures.admitted[CUT],
+           figures.admitted[TIDE], figures.admitted[STORM]);
     printf("use=%.4f share=%.4f asked=%.4f of %zu\n", figures.use,
            figures.share, (double) figures.asked
                           / (figures.of ? figures.of : 1), figures.of);
