@@ -107,7 +107,6 @@ ngx_voice_limit_failure_allowed(ngx_voice_ctx_t *ctx)
         return ngx_voice_fail(ctx, NGX_VOICE_INTERNAL_ERROR, NULL);
     }
 
-    limit->name = ctx->conf->limit_failure->name;
     limit->nbuckets = 1;
     ngx_voice_limit_failures(ctx, &limit->buckets[0]);
 
@@ -286,7 +285,6 @@ ngx_voice_limit_begin(ngx_voice_ctx_t *ctx)
     ngx_memzero(limit, offsetof(ngx_voice_limit_t, buckets));
 
     limit->status = NGX_VOICE_LIMIT_JUDGING;
-    limit->name = ctx->policy->limit->name;
     limit->left = INT64_MAX;
     ngx_voice_limit_buckets(ctx, limit);
 
@@ -536,9 +534,11 @@ ngx_voice_limit_admitted(ngx_voice_ctx_t *ctx)
 static ngx_int_t
 ngx_voice_limit_refused(ngx_voice_ctx_t *ctx, int64_t wait)
 {
-    ngx_voice_limit_t  *limit;
+    ngx_voice_limit_t         *limit;
+    ngx_voice_limit_bucket_t  *bucket;
 
     limit = ctx->limit;
+    bucket = &limit->buckets[limit->tightest];
     limit->left = 0;
     limit->reset = ngx_max((wait + 999999) / 1000000, 1);
 
@@ -549,7 +549,7 @@ ngx_voice_limit_refused(ngx_voice_ctx_t *ctx, int64_t wait)
         ngx_voice_count(ctx->conf, NGX_VOICE_COUNT_limit_dry_run, 1);
         ngx_log_error(NGX_LOG_NOTICE, ctx->request->connection->log, 0,
                       "dry run: the limit \"%s%s\" would refuse the request",
-                      limit->name, limit->buckets[limit->tightest].suffix);
+                      bucket->class, bucket->suffix);
         return NGX_OK;
     }
 

@@ -53,7 +53,8 @@ struct ngx_voice_limits_s {
 
 /* A bucket that a request takes from. */
 typedef struct {
-    const char        *suffix;             /* of the class, for the client */
+    const char        *class;              /* its name, "" of a key's ... */
+    const char        *suffix;             /* ... and this, for the client */
     ngx_voice_rate_t   rate;
     voice_ask_t        ask;                /* what it wants of Redis ... */
     voice_limit_t      limit;              /* ... and, if so, its figures */
@@ -67,7 +68,6 @@ typedef struct ngx_voice_limit_ask_s  ngx_voice_limit_ask_t;
 /* The limits of one request; in its pool. */
 struct ngx_voice_limit_s {
     ngx_voice_limit_e          status;
-    const char                *name;       /* of the class */
     ngx_uint_t                 nbuckets;
     ngx_uint_t                 at;         /* that is to be taken from now */
     ngx_uint_t                 tries;      /* of asking for it */

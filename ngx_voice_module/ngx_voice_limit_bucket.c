@@ -78,6 +78,7 @@ ngx_voice_limit_failures(ngx_voice_ctx_t *ctx,
 
     class = ctx->conf->limit_failure;
 
+    bucket->class = class->name;
     bucket->suffix = "";
     bucket->len = 0;
 
@@ -96,6 +97,7 @@ ngx_voice_limit_bucket(ngx_voice_limit_t *limit, const char *class,
 
     bucket = &limit->buckets[limit->nbuckets++];
 
+    bucket->class = class;
     bucket->suffix = "";
     bucket->len = 0;
 

@@ -73,12 +73,12 @@ ngx_voice_limit_header_filter(ngx_http_request_t *r)
     }
 
     policy.data = p;
-    p = ngx_sprintf(p, "\"%s%s\";q=%uL;w=%ui", limit->name, bucket->suffix,
+    p = ngx_sprintf(p, "\"%s%s\";q=%uL;w=%ui", bucket->class, bucket->suffix,
                     (uint64_t) bucket->rate.rate * window, window);
     policy.len = p - policy.data;
 
     state.data = p;
-    p = ngx_sprintf(p, "\"%s%s\";r=%L;t=%L", limit->name, bucket->suffix,
+    p = ngx_sprintf(p, "\"%s%s\";r=%L;t=%L", bucket->class, bucket->suffix,
                     limit->left, limit->reset);
     state.len = p - state.data;
 

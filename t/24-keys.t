@@ -246,6 +246,12 @@ sub limits {
     is("$told->{rate} $told->{burst}", '100 300', 'which the edge is told');
     ok(!exists $told->{expires}, 'a key without an end is good until changed');
 
+    my $narrow = make('narrow', limits => { rate => 5, burst => 20 });
+    my $reply = $voice->call('list_test_suites',
+        as => { api_key => $narrow->{secret} });
+    is($reply->{headers}{'ratelimit-policy'}, '"key";q=20;w=4',
+       'its replies tell of the limit of the key, whatever the class');
+
     my $changed = $voice->call('update_api_key', as => $owner,
         path => { id => $key->{id} }, body => { limits => undef });
     is($changed->{json}{data}{limits}, undef, 'null takes them away');
