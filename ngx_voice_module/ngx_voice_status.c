@@ -292,7 +292,13 @@ ngx_voice_docs_plain(ngx_voice_ctx_t *ctx)
 
     static const char  head[] =
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">"
-        "<title>Voicegate API</title><h1>Voicegate API</h1>"
+        "<meta name=\"viewport\" content=\"width=device-width\">"
+        "<title>Voicegate API</title><style>"
+        ":root{color-scheme:light dark}"
+        "body{font:15px/1.45 system-ui,sans-serif;max-width:60em;"
+        "margin:2em auto;padding:0 1em}"
+        "th,td{text-align:left;padding:.2em 1.5em .2em 0}"
+        "</style><h1>Voicegate API</h1>"
         "<p>The contract: <a href=\"/openapi.json\">/openapi.json</a></p>"
         "<table><tr><th>Method<th>Path<th>Operation</tr>";
     static const char  row[] = "<tr><td>%s<td>%s<td>%s</tr>";
