@@ -86,6 +86,15 @@ ngx_voice_generation_issuers(ngx_voice_main_conf_t *mcf)
             ngx_voice_generation_add(mcf, texts[n]->data, texts[n]->len);
         }
 
+        ngx_voice_generation_add(mcf, &issuer->alg, sizeof(issuer->alg));
+        ngx_voice_generation_add(mcf, &issuer->leeway,
+                                 sizeof(issuer->leeway));
+
+        for (n = 0; issuer->types != NULL && issuer->types[n] != NULL; n++) {
+            ngx_voice_generation_add(mcf, issuer->types[n],
+                                     ngx_strlen(issuer->types[n]));
+        }
+
         role = issuer->roles.elts;
 
         for (n = 0; n < issuer->roles.nelts; n++) {

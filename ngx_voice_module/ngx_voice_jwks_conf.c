@@ -246,10 +246,12 @@ ngx_voice_issuer_roles(ngx_conf_t *cf, ngx_voice_issuer_conf_t *row)
                                            text[i].data + text[i].len
                                            - colon - 1));
 
-        if (colon == text[i].data || role == VOICE_ROLE_COUNT) {
+        if (colon == text[i].data || role == VOICE_ROLE_COUNT
+            || role == VOICE_ROLE_PLATFORM_ADMIN)
+        {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "\"role=%V\" must be their role, a colon and "
-                               "one of ours", &text[i]);
+                               "one of ours but platform_admin", &text[i]);
             return NGX_ERROR;
         }
 

@@ -54,6 +54,8 @@ sub refused {
                                qr/JSON pointer/],
         'no role'          => [{ role => undef }, qr/"role" is needed/],
         'a wrong role'     => [{ role => 'x:king' }, qr/one of ours/],
+        'the platform'     => [{ role => 'x:platform_admin' },
+                               qr/ours but platform_admin/],
         'a shared secret'  => [{ alg => 'HS256' }, qr/public keys/],
         'no algorithm'     => [{ jwks => undef, key_file => '/x' },
                                qr/needs "alg"/],
