@@ -9,6 +9,7 @@
 use strict;
 use warnings;
 
+use IO::Select;
 use JSON::PP;
 use Test::More;
 use Time::HiRes qw(time);
@@ -46,7 +47,7 @@ for my $round (1 .. $reloads) {
     my @long = long_requests();
 
     $old{$_} //= 0 for $voice->children('nginx');
-    my $output = $voice->stack('reload', $round % 4 ? 'nginx' : 'workers');
+    my $output = reload($round % 4 ? 'nginx' : 'workers', @long);
     is($?, 0, "reload $round is taken") or diag($output);
     my %now = map { $_ => 1 } $voice->children('nginx');
     $old{$_} ||= time for grep { !$now{$_} || title($_) =~ /shutting/ }
@@ -154,7 +155,8 @@ sub stop_loaders {
 # A body of which half is sent, and a change that waits for a row which
 # somebody holds: both are under way when the reload comes.
 sub long_requests {
-    my $body = qq({"name":"slow $figure{exchanges}x) . int(rand 1e9) . '"}';
+    my $body = qq({"name":"slow $figure{exchanges}x) . int(rand 1e9) . '"'
+        . ' ' x 2000 . '}';
     my $half = Voice::Raw->new($voice);
     $half->put("POST /api/v1/test-suites HTTP/1.1\r\nHost: x\r\n$bearer"
         . "${type}Content-Length: "
@@ -191,9 +193,33 @@ sub hold {
 }
 
 
+# bin/stack, and meanwhile a byte of each body that is under way now and then.
+sub reload {
+    my ($service, @long) = @_;
+
+    open my $out, '-|', "$Voice::ROOT/bin/stack", '--dir', $voice->{dir},
+        @{$voice->{options}}, 'reload', $service or die "bin/stack: $!";
+    my ($output, $select) = ('', IO::Select->new($out));
+
+    while (1) {
+        if ($select->can_read(0.2)) {
+            sysread $out, $output, 65536, length $output or last;
+        }
+        for my $long (grep { length($_->{rest} // '') > 1000 } @long) {
+            $long->{raw}->put(substr $long->{rest}, 0, 1, '');
+        }
+        listen_all(0);
+    }
+    close $out;
+
+    return $output;
+}
+
+
 sub answered {
     for my $long (@_) {
-        $long->{raw}->put($long->{rest}) if $long->{rest};
+        # it counts from what was sent last, even if nothing is left
+        $long->{raw}->put($long->{rest} // '');
         my $reply = $long->{raw}->reply;
         close $long->{holder} if $long->{holder};
         my $status = $reply ? $reply->{status} : 'nothing';
