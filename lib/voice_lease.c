@@ -74,6 +74,13 @@ voice_limit_set(voice_limit_t *limit, int64_t rate, int64_t burst,
 }
 
 
+int64_t
+voice_limit_good(const voice_limit_t *limit, int64_t got)
+{
+    return got + limit->patience - limit->patience / DRIFT;
+}
+
+
 void
 voice_node_heard(voice_node_t *node, int64_t redis, int64_t now)
 {
@@ -92,11 +99,18 @@ voice_node_deadline(const voice_node_t *node, int64_t now)
     }
 
     passed = now - node->heard;
+
+    /* whom Redis does not answer lets its registration end, to earn */
+
+    if (passed > VOICE_LEASE_TERM) {
+        return 0;
+    }
+
     time = node->redis + passed - passed / DRIFT;
 
     /* one that lasts is kept: later ones keep the node from earning */
 
-    if (node->deadline >= time + VOICE_LEASE_TERM / 2
+    if (node->deadline >= time + VOICE_LEASE_TERM / 4 * 3
         && node->deadline <= time + VOICE_LEASE_TERM)
     {
         return node->deadline;
@@ -331,15 +345,13 @@ static int
 bucket_own(voice_bucket_t *bucket, const voice_ask_t *ask, int64_t *granted,
     int64_t now)
 {
-    const voice_limit_t  *limit = &bucket->limit;
-
     if (*granted == 0) {
         return 0;
     }
 
     (*granted)--;
 
-    if (now - ask->sent > limit->patience - limit->patience / DRIFT) {
+    if (now > voice_limit_good(&bucket->limit, ask->sent)) {
         return -1;
     }
 

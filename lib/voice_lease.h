@@ -132,11 +132,14 @@ extern const char  voice_lease_script[];
 void voice_limit_set(voice_limit_t *limit, int64_t rate, int64_t burst,
     int64_t nodes);
 
+/* Until when a token that was got at a time may be spent. */
+int64_t voice_limit_good(const voice_limit_t *limit, int64_t got);
+
 /* Redis answered. */
 void voice_node_heard(voice_node_t *node, int64_t redis, int64_t now);
 /*
- * The deadline to send; 0: Redis's time is not known yet.  Before the bytes
- * leave, node->deadline must be raised to it by voice_node_claim().
+ * The deadline to send; 0: Redis's time is not known, or no more.  Before the
+ * bytes leave, node->deadline must be raised to it by voice_node_claim().
  */
 int64_t voice_node_deadline(const voice_node_t *node, int64_t now);
 void voice_node_claim(voice_node_t *node, int64_t deadline);
@@ -169,7 +172,7 @@ void voice_bucket_unsent(voice_bucket_t *bucket, const voice_ask_t *ask);
  */
 int voice_bucket_answered(voice_bucket_t *bucket, const voice_ask_t *ask,
     const voice_answer_t *answer, int64_t now);
-/* A token was not needed after all. */
+/* A token, still good, was not needed after all. */
 void voice_bucket_give_back(voice_bucket_t *bucket);
 /*
  * Takes a token without Redis.  0: taken; else the time until there is one;

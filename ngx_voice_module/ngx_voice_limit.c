@@ -31,7 +31,6 @@ static ngx_int_t ngx_voice_limit_pause(ngx_voice_ctx_t *ctx);
 static void ngx_voice_limit_pause_over(ngx_event_t *ev);
 static ngx_int_t ngx_voice_limit_admitted(ngx_voice_ctx_t *ctx);
 static ngx_int_t ngx_voice_limit_refused(ngx_voice_ctx_t *ctx, int64_t wait);
-static void ngx_voice_limit_give_back(ngx_voice_ctx_t *ctx);
 
 
 ngx_int_t
@@ -147,7 +146,6 @@ void
 ngx_voice_limit_failed(ngx_voice_ctx_t *ctx)
 {
     int64_t                    now, wait;
-    voice_take_e               take;
     ngx_voice_main_conf_t     *mcf;
     ngx_voice_limit_row_t     *row;
     ngx_voice_limit_bucket_t   bucket;
@@ -163,18 +161,18 @@ ngx_voice_limit_failed(ngx_voice_ctx_t *ctx)
 
     ngx_shmtx_lock(&mcf->slab->mutex);
 
-    take = VOICE_TAKE_REFUSED;
+    bucket.ask.want = 0;
     row = ngx_voice_limit_row(mcf, &bucket, now);
 
     if (row != NULL) {
-        take = voice_bucket_take(&row->bucket, &mcf->shared->limits->node,
+        (void) voice_bucket_take(&row->bucket, &mcf->shared->limits->node,
                                  now, &bucket.ask);
         bucket.limit = row->bucket.limit;
     }
 
     ngx_shmtx_unlock(&mcf->slab->mutex);
 
-    if (take == VOICE_TAKE_REFUSED || bucket.ask.want == 0
+    if (bucket.ask.want == 0
         || ngx_voice_limit_ask(mcf, NULL, &bucket) == NGX_OK)
     {
         return;
@@ -202,11 +200,14 @@ ngx_voice_limit_failed(ngx_voice_ctx_t *ctx)
 void
 ngx_voice_limit_told(ngx_voice_ctx_t *ctx, int rc, int64_t wait)
 {
-    ngx_voice_limit_t  *limit;
+    ngx_voice_limit_t         *limit;
+    ngx_voice_limit_bucket_t  *bucket;
 
     limit = ctx->limit;
 
     if (rc == 1) {
+        bucket = &limit->buckets[limit->at];
+        bucket->good = voice_limit_good(&bucket->limit, bucket->ask.sent);
         limit->asked = 1;
         limit->tries = 0;
         limit->at++;
@@ -306,12 +307,18 @@ ngx_voice_limit_round(ngx_voice_ctx_t *ctx, int64_t *wait)
 
     mcf = ctx->conf;
     limit = ctx->limit;
-    first = limit->at;
     take = VOICE_TAKE_LOCAL;
     now = ngx_voice_limit_now();
 
     ngx_shmtx_lock(&mcf->slab->mutex);
 
+    if (limit->at > 0 && ngx_voice_limit_renew(mcf, limit, now) != NGX_OK) {
+        ngx_shmtx_unlock(&mcf->slab->mutex);
+        *wait = 1;
+        return VOICE_TAKE_REFUSED;
+    }
+
+    first = limit->at;
     *wait = ngx_voice_limit_refusing(mcf, limit, now);
 
     if (*wait > 0) {
@@ -340,17 +347,19 @@ ngx_voice_limit_round(ngx_voice_ctx_t *ctx, int64_t *wait)
 
 /*
  * What a later bucket has refused lately costs the ones before nothing.  The
- * time to wait, or 0.
+ * time until none refuses, or 0.
  */
 static int64_t
 ngx_voice_limit_refusing(ngx_voice_main_conf_t *mcf, ngx_voice_limit_t *limit,
     int64_t now)
 {
-    int64_t                 wait;
+    int64_t                 wait, longest;
     ngx_uint_t              i;
     ngx_voice_limit_row_t  *row;
 
-    for (i = limit->at + 1; i < limit->nbuckets; i++) {
+    longest = 0;
+
+    for (i = limit->nbuckets - 1; i > limit->at || longest > 0; i--) {
         row = ngx_voice_limit_row_find(mcf->shared->limits,
                                        limit->buckets[i].key,
                                        limit->buckets[i].len);
@@ -358,13 +367,17 @@ ngx_voice_limit_refusing(ngx_voice_main_conf_t *mcf, ngx_voice_limit_t *limit,
                : voice_bucket_refusing(&row->bucket,
                                        &mcf->shared->limits->node, now);
 
-        if (wait > 0) {
+        if (wait > longest) {
             limit->tightest = i;
-            return wait;
+            longest = wait;
+        }
+
+        if (i <= limit->at) {
+            break;
         }
     }
 
-    return 0;
+    return longest;
 }
 
 
@@ -392,7 +405,9 @@ ngx_voice_limit_bucket_take(ngx_voice_main_conf_t *mcf,
     }
 
     *wait = bucket->ask.wait;
+
     if (take == VOICE_TAKE_LOCAL) {
+        bucket->good = voice_limit_good(&row->bucket.limit, now);
         ngx_voice_limit_report(limit, &row->bucket, now);
 
     } else {
@@ -476,6 +491,8 @@ ngx_voice_limit_alone(ngx_voice_ctx_t *ctx)
     if (row != NULL) {
         wait = voice_bucket_take_alone(&row->bucket,
                                        &mcf->shared->limits->node, now);
+        limit->buckets[limit->at].good = voice_limit_good(&row->bucket.limit,
+                                                          now);
     }
 
     ngx_shmtx_unlock(&mcf->slab->mutex);
@@ -542,7 +559,7 @@ ngx_voice_limit_refused(ngx_voice_ctx_t *ctx, int64_t wait)
     limit->left = 0;
     limit->reset = ngx_max((wait + 999999) / 1000000, 1);
 
-    ngx_voice_limit_give_back(ctx);
+    ngx_voice_limit_give_back(ctx->conf, limit);
 
     if (ctx->policy->dry_run || ctx->conf->limit_dry_run) {
         limit->status = NGX_VOICE_LIMIT_DRY_RUN;
@@ -564,35 +581,4 @@ ngx_voice_limit_refused(ngx_voice_ctx_t *ctx, int64_t wait)
     ctx->error.retry_after = limit->reset;
 
     return NGX_ERROR;
-}
-
-
-/* Of the buckets before the one that refused. */
-static void
-ngx_voice_limit_give_back(ngx_voice_ctx_t *ctx)
-{
-    ngx_uint_t              i;
-    ngx_voice_limit_t      *limit;
-    ngx_voice_limit_row_t  *row;
-    ngx_voice_main_conf_t  *mcf;
-
-    mcf = ctx->conf;
-    limit = ctx->limit;
-
-    if (limit->at == 0) {
-        return;
-    }
-
-    ngx_shmtx_lock(&mcf->slab->mutex);
-
-    for (i = 0; i < limit->at; i++) {
-        row = ngx_voice_limit_row_find(mcf->shared->limits,
-                                       limit->buckets[i].key,
-                                       limit->buckets[i].len);
-        if (row != NULL) {
-            voice_bucket_give_back(&row->bucket);
-        }
-    }
-
-    ngx_shmtx_unlock(&mcf->slab->mutex);
 }

@@ -45,6 +45,7 @@ struct ngx_voice_limits_s {
     int64_t            refreshed;          /* a registration was sent */
     int64_t            crowded;            /* it is refused since; 0: not */
     int64_t            warned;             /* the log was told so */
+    int64_t            complained;         /* of an answer of Redis */
     ngx_rbtree_t       rows;
     ngx_rbtree_node_t  sentinel;
     ngx_queue_t        recent;             /* rows, newest first */
@@ -58,6 +59,8 @@ typedef struct {
     ngx_voice_rate_t   rate;
     voice_ask_t        ask;                /* what it wants of Redis ... */
     voice_limit_t      limit;              /* ... and, if so, its figures */
+    int64_t            good;               /* the token it gave may be spent
+                                              until then */
     size_t             len;
     u_char             key[NGX_VOICE_LIMIT_KEY_MAX];
 } ngx_voice_limit_bucket_t;
@@ -71,6 +74,7 @@ struct ngx_voice_limit_s {
     ngx_uint_t                 nbuckets;
     ngx_uint_t                 at;         /* that is to be taken from now */
     ngx_uint_t                 tries;      /* of asking for it */
+    ngx_uint_t                 rounds;     /* begun anew, over all buckets */
     ngx_voice_limit_ask_t     *ask;        /* under way, or NULL */
     ngx_uint_t                 tightest;   /* bucket, to be reported */
     int64_t                    left;       /* in that */
@@ -125,6 +129,18 @@ ngx_voice_limit_row_t *ngx_voice_limit_row_find(ngx_voice_limits_t *limits,
  */
 ngx_voice_limit_row_t *ngx_voice_limit_row(ngx_voice_main_conf_t *mcf,
     const ngx_voice_limit_bucket_t *bucket, int64_t now);
+
+/* ngx_voice_limit_hold.c: what a request holds of the buckets before at. */
+/*
+ * Under the mutex, before more is taken: tokens that waited too long for
+ * other buckets are replaced by ones of this node, else all begins anew.
+ * NGX_DECLINED: too often.
+ */
+ngx_int_t ngx_voice_limit_renew(ngx_voice_main_conf_t *mcf,
+    ngx_voice_limit_t *limit, int64_t now);
+/* Gives back what is still good. */
+void ngx_voice_limit_give_back(ngx_voice_main_conf_t *mcf,
+    ngx_voice_limit_t *limit);
 
 /* ngx_voice_limit_lease.c */
 /*

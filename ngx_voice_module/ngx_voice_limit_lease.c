@@ -41,6 +41,8 @@ static ngx_int_t ngx_voice_limit_again(ngx_voice_limit_ask_t *ask,
     const redisReply *reply);
 static ngx_int_t ngx_voice_limit_read(ngx_voice_limit_ask_t *ask,
     const redisReply *reply, voice_answer_t *answer);
+static void ngx_voice_limit_complain(ngx_voice_main_conf_t *mcf,
+    const redisReply *reply);
 static void ngx_voice_limit_heard(ngx_voice_limit_ask_t *ask,
     const voice_answer_t *answer, int64_t now);
 static void ngx_voice_limit_lost(ngx_voice_limit_ask_t *ask);
@@ -366,10 +368,7 @@ ngx_voice_limit_read(ngx_voice_limit_ask_t *ask, const redisReply *reply,
     if (reply->type != REDIS_REPLY_ARRAY
         || reply->elements != NGX_VOICE_LIMIT_ANSWER)
     {
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "limits: Redis refused the script: %s",
-                      reply->type == REDIS_REPLY_ERROR ? reply->str
-                                                       : "not its answer");
+        ngx_voice_limit_complain(ask->conf, reply);
         return NGX_DECLINED;
     }
 
@@ -386,6 +385,36 @@ ngx_voice_limit_read(ngx_voice_limit_ask_t *ask, const redisReply *reply,
     answer->born = n[6];
 
     return NGX_OK;
+}
+
+
+/* Each command gets such an answer: one is told of. */
+static void
+ngx_voice_limit_complain(ngx_voice_main_conf_t *mcf, const redisReply *reply)
+{
+    int64_t              now;
+    ngx_uint_t           warn;
+    ngx_voice_limits_t  *limits;
+
+    limits = mcf->shared->limits;
+    now = ngx_voice_limit_now();
+
+    ngx_shmtx_lock(&mcf->slab->mutex);
+
+    warn = now - limits->complained > NGX_VOICE_LIMIT_QUIET;
+
+    if (warn) {
+        limits->complained = now;
+    }
+
+    ngx_shmtx_unlock(&mcf->slab->mutex);
+
+    if (warn) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "limits: Redis refused the script: %s",
+                      reply->type == REDIS_REPLY_ERROR ? reply->str
+                                                       : "not its answer");
+    }
 }
 
 

@@ -17,7 +17,8 @@ static ngx_int_t ngx_voice_limit_compare(const ngx_voice_limit_row_t *row,
     const u_char *key, size_t len);
 static void ngx_voice_limit_insert(ngx_rbtree_node_t *temp,
     ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel);
-static void ngx_voice_limit_evict(ngx_voice_main_conf_t *mcf);
+static ngx_uint_t ngx_voice_limit_evict(ngx_voice_limits_t *limits,
+    ngx_slab_pool_t *slab);
 
 
 ngx_int_t
@@ -43,6 +44,19 @@ ngx_voice_limit_init(ngx_voice_shared_t *shared, ngx_slab_pool_t *slab)
     shared->limits = limits;
 
     return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_voice_limit_yield(ngx_voice_shared_t *shared, ngx_slab_pool_t *slab)
+{
+    ngx_uint_t  yielded;
+
+    ngx_shmtx_lock(&slab->mutex);
+    yielded = ngx_voice_limit_evict(shared->limits, slab);
+    ngx_shmtx_unlock(&slab->mutex);
+
+    return yielded;
 }
 
 
@@ -94,7 +108,7 @@ ngx_voice_limit_row(ngx_voice_main_conf_t *mcf,
     row = ngx_slab_alloc_locked(mcf->slab, sizeof(ngx_voice_limit_row_t));
 
     for (tries = 0; row == NULL && tries < NGX_VOICE_LIMIT_EVICT; tries++) {
-        ngx_voice_limit_evict(mcf);
+        (void) ngx_voice_limit_evict(limits, mcf->slab);
         row = ngx_slab_alloc_locked(mcf->slab, sizeof(ngx_voice_limit_row_t));
     }
 
@@ -191,17 +205,15 @@ ngx_voice_limit_insert(ngx_rbtree_node_t *temp, ngx_rbtree_node_t *node,
 }
 
 
-static void
-ngx_voice_limit_evict(ngx_voice_main_conf_t *mcf)
+/* 0: there is none. */
+static ngx_uint_t
+ngx_voice_limit_evict(ngx_voice_limits_t *limits, ngx_slab_pool_t *slab)
 {
     ngx_queue_t            *q;
-    ngx_voice_limits_t     *limits;
     ngx_voice_limit_row_t  *row;
 
-    limits = mcf->shared->limits;
-
     if (ngx_queue_empty(&limits->recent)) {
-        return;
+        return 0;
     }
 
     q = ngx_queue_last(&limits->recent);
@@ -209,5 +221,7 @@ ngx_voice_limit_evict(ngx_voice_main_conf_t *mcf)
 
     ngx_queue_remove(q);
     ngx_rbtree_delete(&limits->rows, &row->node);
-    ngx_slab_free_locked(mcf->slab, row);
+    ngx_slab_free_locked(slab, row);
+
+    return 1;
 }

@@ -163,8 +163,14 @@ ngx_voice_endpoint_get(ngx_voice_shared_t *shared, ngx_slab_pool_t *slab,
         }
     }
 
-    endpoint = ngx_slab_calloc(slab, sizeof(ngx_voice_endpoint_t)
-                                     + method->len + route->len);
+    /* buckets may have filled the zone before a reload brings operations */
+
+    do {
+        endpoint = ngx_slab_calloc(slab, sizeof(ngx_voice_endpoint_t)
+                                         + method->len + route->len);
+    } while (endpoint == NULL
+             && ngx_voice_limit_yield(shared, slab));
+
     if (endpoint == NULL) {
         return NULL;
     }

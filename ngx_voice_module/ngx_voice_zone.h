@@ -192,6 +192,9 @@ ngx_uint_t ngx_voice_process_alive(ngx_atomic_uint_t pid);
 /* ngx_voice_limit_row.c: the node's buckets in a new zone. */
 ngx_int_t ngx_voice_limit_init(ngx_voice_shared_t *shared,
     ngx_slab_pool_t *slab);
+/* Forgets a bucket, for room; 0: there is none. */
+ngx_uint_t ngx_voice_limit_yield(ngx_voice_shared_t *shared,
+    ngx_slab_pool_t *slab);
 
 
 #endif /* NGX_VOICE_ZONE_H */

@@ -34,6 +34,7 @@ reloaded();
 users();
 failures();
 without_redis();
+failing_redis();
 emptied();
 restarted();
 
@@ -358,6 +359,15 @@ sub users {
     my %status;
     $status{as($person)->{status}}++ for 1 .. 20;
     cmp_ok($status{429} // 0, '>=', 8, 'which he meets');
+
+    # a key's own limit, over all classes
+    my $key = $two->call('create_api_key', as => $person, body => {
+        name => 'limited', role => 'viewer',
+        limits => { rate => 1, burst => 4 } })->{json}{data};
+    $reply = ask($one, '/api/v1/test-suites', fresh(),
+                 'X-API-Key' => $key->{secret});
+    is($reply->{headers}{'ratelimit-policy'}, '"key";q=4;w=4',
+       'a key may have its own over all classes');
 }
 
 
@@ -415,6 +425,32 @@ sub without_redis {
     ok($voice->wait_for(sub {
         ask($one, '/lone', fresh())->{status} == 200;
     }, 20), 'when Redis is back it decides again');
+}
+
+
+# One that can be reached and does nothing but fail.
+sub failing_redis {
+    my $from = fresh();
+
+    burst($_, '/big', $from, 1) for $one, $two;
+    my $began = time;
+    $voice->redis('CONFIG', 'SET', 'maxmemory', 1);
+
+    my ($sum, $seconds) = hammer('/big', $from, 10, $one, $two);
+    cmp_ok($sum, '<=', bound('big', time - $began),
+           'while Redis fails two nodes admit no more than the limit');
+    cmp_ok($sum, '>=', 0.5 * $class{big}[0] * ($seconds - 6),
+           'but their shares');
+
+    my $complaints = () = Voice::slurp("$voice->{stack}{log}/nginx.log")
+        =~ /limits: Redis refused the script/g;
+    cmp_ok($complaints, '>', 0, 'the log says why');
+    cmp_ok($complaints, '<=', 8, 'not for each request');
+
+    $voice->redis('CONFIG', 'SET', 'maxmemory', 0);
+    ok($voice->wait_for(sub {
+        ask($one, '/lone', fresh())->{status} == 200;
+    }, 20), 'when it works again it decides');
 }
 
 

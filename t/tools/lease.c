@@ -19,8 +19,8 @@
 
 #define SECOND        INT64_C(1000000)
 #define NODES_MAX     6
-#define EVENTS_MAX    65536
-#define COMMANDS_MAX  65536
+#define EVENTS_MAX    262144
+#define COMMANDS_MAX  262144
 #define ADMITTED_MAX  262144
 #define TIMEOUT       SECOND               /* of a command */
 #define ALONE         (7 * SECOND)         /* a node that was cut lives by
@@ -34,12 +34,20 @@ typedef enum {
     TIDE,                                  /* rest, then a flood, during which
                                               answers are held up */
     STORM,                                 /* everything fails */
+    RESTART,                               /* the same, while the others are
+                                              restarted again and again */
+    CROWD,                                 /* two nodes more than declared,
+                                              one of which is refused; slow
+                                              answers */
     KINDS
 } kind_e;
 
 
 typedef enum {
     REQUEST = 0,
+    FLOOD,                                 /* one more request */
+    HELD,                                  /* another bucket has answered the
+                                              request, too */
     REFRESH,
     ARRIVE,                                /* a command, at Redis */
     ANSWER,                                /* its reply, at the node */
@@ -69,6 +77,7 @@ typedef struct {
 typedef struct {
     voice_ask_t     ask;
     voice_answer_t  answer;
+    voice_limit_t   limit;
     int64_t         deadline;
     unsigned        bucket:1;              /* not only a registration */
     unsigned        done:1;                /* the node waits no more */
@@ -79,6 +88,7 @@ typedef struct {
 
 typedef struct {
     int64_t     time;
+    int64_t     good;                      /* HELD: its token, so long */
     event_e     kind;
     unsigned    node;
     unsigned    life;
@@ -90,9 +100,11 @@ typedef struct {
 typedef struct {
     kind_e         kind;
     voice_limit_t  limit;
+    voice_limit_t  less;                   /* some nodes know yet, or still */
     unsigned       nodes;
     int64_t        end;
     int64_t        delay;                  /* of a message, at most */
+    int64_t        good;                   /* of the event HELD to be put */
     int64_t        gap;                    /* between a node's requests */
     int64_t        held;                   /* answers come no sooner */
     unsigned       ebb:1;                  /* of a tide: nobody asks */
@@ -176,7 +188,7 @@ static void
 put(int64_t time, event_e kind, unsigned n, command_t *command)
 {
     size_t   i, up;
-    event_t  event = { time, kind, n, world.node[n].life,
+    event_t  event = { time, world.good, kind, n, world.node[n].life,
                        world.node[n].link, command };
 
     if (world.nevents == EVENTS_MAX) {
@@ -292,8 +304,8 @@ arrive(const event_t *event)
     snprintf(text[2], 40, "%u-%u", event->node, event->life);
     snprintf(text[3], 40, "%lld", (long long) command->deadline);
     snprintf(text[4], 40, "%s", command->bucket ? "bucket" : "");
-    snprintf(text[5], 40, "%.17g", world.limit.interval);
-    snprintf(text[6], 40, "%.17g", world.limit.capacity);
+    snprintf(text[5], 40, "%.17g", command->limit.interval);
+    snprintf(text[6], 40, "%.17g", command->limit.capacity);
     snprintf(text[7], 40, "%lld", (long long) command->ask.want);
     snprintf(text[8], 40, "%lld", (long long) command->ask.least);
     snprintf(text[9], 40, "%lld", (long long) command->ask.batch);
@@ -330,13 +342,22 @@ arrive(const event_t *event)
 
 /* --- a node -------------------------------------------------------------- */
 
+/* good: as long as its token is, it may wait for another bucket. */
 static void
-admit(unsigned n, int64_t time)
+admit(unsigned n, int64_t time, int64_t good)
 {
     node_t  *node = &world.node[n];
 
     if (world.nadmitted == ADMITTED_MAX) {
         die("too many admissions");
+    }
+
+    if (good != 0 && (world.kind == STORM || world.kind == CROWD)
+        && dice(8) == 0)
+    {
+        world.good = good;
+        put(time + dice(2 * node->bucket.limit.patience), HELD, n, NULL);
+        return;
     }
 
     world.admitted[world.nadmitted++] = time;
@@ -377,7 +398,29 @@ admit_alone(unsigned n, int64_t time)
                                 clock_of(node, time))
         == 0)
     {
-        admit(n, time);
+        admit(n, time, 0);
+    }
+}
+
+
+/* As ngx_voice_limit_renew() and ngx_voice_limit_return(). */
+static void
+held(const event_t *event)
+{
+    node_t  *node = &world.node[event->node];
+
+    if (node->life != event->life) {
+        return;
+    }
+
+    if (clock_of(node, event->time) > event->good) {
+        admit_alone(event->node, event->time);
+
+    } else if (dice(2) == 0) {
+        voice_bucket_give_back(&node->bucket);
+
+    } else {
+        admit(event->node, event->time, 0);
     }
 }
 
@@ -394,7 +437,8 @@ request(unsigned n, int64_t time, unsigned tries)
                              clock_of(node, time), &ask);
 
     if (take == VOICE_TAKE_LOCAL) {
-        admit(n, time);
+        admit(n, time, voice_limit_good(&node->bucket.limit,
+                                        clock_of(node, time)));
     }
 
     if (ask.want == 0) {
@@ -403,8 +447,16 @@ request(unsigned n, int64_t time, unsigned tries)
 
     command = command_new(&ask);
     command->tries = tries;
+    command->limit = node->bucket.limit;
 
     if (transmit(n, command, time) == 0) {
+
+        /* the client has gone away */
+
+        if (world.kind == STORM && dice(16) == 0) {
+            command->ask.own = 0;
+        }
+
         return;
     }
 
@@ -441,6 +493,12 @@ answered(const event_t *event)
             request(event->node, event->time, command->tries + 1);
         }
 
+        if (command->answer.status == VOICE_ANSWER_CROWDED
+            && command->ask.own)
+        {
+            admit_alone(event->node, event->time);
+        }
+
         return;
     }
 
@@ -448,7 +506,8 @@ answered(const event_t *event)
                                now);
 
     if (rc == 1) {
-        admit(event->node, event->time);
+        admit(event->node, event->time,
+              voice_limit_good(&command->limit, command->ask.sent));
         world.nasked++;
 
     } else if (rc == -1 && command->tries < 2) {
@@ -584,6 +643,17 @@ tide(int64_t time)
 
 
 static void
+flood(int64_t time)
+{
+    int64_t  i;
+
+    for (i = 0; i < world.limit.burst + world.limit.rate / 8; i++) {
+        put(time + dice(30000), FLOOD, dice(world.nodes), NULL);
+    }
+}
+
+
+static void
 fault(int64_t time)
 {
     unsigned  n;
@@ -592,7 +662,23 @@ fault(int64_t time)
     n = dice(world.nodes);
     node = &world.node[n];
 
-    switch (dice(8)) {
+    if (world.kind == CROWD) {
+        world.gap = dice(2) ? SECOND : 1000;
+        world.delay = dice(2) ? 900000 : 1000;
+        flood(time);
+        put(time + 1 + dice(5 * SECOND), FAULT, 0, NULL);
+        return;
+    }
+
+    if (world.kind == RESTART) {
+        n = 1 + dice(world.nodes - 1);
+        start(n, time);
+        world.node[n].cut = dice(6) == 0;
+        put(time + SECOND + dice(SECOND), FAULT, 0, NULL);
+        return;
+    }
+
+    switch (dice(12)) {
 
     case 0:
         redis_empty();
@@ -616,6 +702,19 @@ fault(int64_t time)
 
     case 5:
         node->cut = 1;
+        break;
+
+    case 6:
+        flood(time);
+        break;
+
+    case 7:
+        voice_bucket_set(&node->bucket, dice(2) ? &world.limit : &world.less);
+        break;
+
+    case 8:
+        /* its zone is full */
+        voice_bucket_init(&node->bucket, &world.limit, clock_of(node, time));
         break;
 
     default:
@@ -647,7 +746,8 @@ create(kind_e kind)
 
     memset(&world, 0, offsetof(world_t, copy));
     world.kind = kind;
-    world.nodes = 1 + dice(NODES_MAX);
+    world.nodes = kind == CROWD ? 1 + dice(NODES_MAX - 2)
+                  : kind == RESTART ? 2 + dice(2) : 1 + dice(NODES_MAX);
     world.end = (8 + dice(12)) * SECOND;
     world.delay = kind == STORM ? 1 + dice(30000) : 1000;
     world.epoch = INT64_C(1700000000) * SECOND + dice(SECOND);
@@ -656,6 +756,13 @@ create(kind_e kind)
     voice_limit_set(&world.limit, rate, kind >= TIDE
                     ? 1 + dice(3 * rate) : rate + 4 + dice(2 * rate),
                     world.nodes);
+
+    voice_limit_set(&world.less, (rate + 1) / 2, (world.limit.burst + 1) / 2,
+                    world.nodes);
+
+    if (kind == CROWD) {
+        world.nodes += 2;
+    }
 
     /* more than may be admitted; a storm also has quiet and floods */
     world.gap = SECOND * world.nodes / rate / 4;
@@ -667,11 +774,11 @@ create(kind_e kind)
         put(dice(world.gap + 1), REQUEST, n, NULL);
     }
 
-    if (kind == STORM || kind == TIDE) {
+    if (kind == STORM || kind == TIDE || kind == RESTART || kind == CROWD) {
         put(dice(SECOND), FAULT, 0, NULL);
     }
 
-    if (kind == CUT) {
+    if (kind == CUT || kind == RESTART) {
         world.node[0].since = 2 * SECOND;
     }
 }
@@ -698,6 +805,14 @@ step(const event_t *event)
 
         put(event->time + 1 + dice(2 * world.gap + 1), REQUEST, event->node,
             NULL);
+        break;
+
+    case FLOOD:
+        request(event->node, event->time, 0);
+        break;
+
+    case HELD:
+        held(event);
         break;
 
     case REFRESH:
@@ -861,7 +976,8 @@ main(int argc, char **argv)
     long           i, n, bad;
     unsigned long  seed;
 
-    static const kind_e  kinds[] = { STORM, TIDE, STORM, CALM, TIDE, CUT };
+    static const kind_e  kinds[] = { STORM, TIDE, STORM, CALM, CROWD, CUT,
+                                     TIDE, RESTART };
 
     if (argc != 4) {
         fprintf(stderr, "usage: lease SOCKET SEED SCHEDULES\n");
@@ -882,19 +998,22 @@ main(int argc, char **argv)
     for (i = 0; i < n; i++) {
         random_state = (seed + i) * UINT64_C(0x9e3779b97f4a7c15) + 1;
 
-        if (!schedule(kinds[(seed + i) % 6])) {
+        if (!schedule(kinds[(seed + i) % 8])) {
             printf("    in the schedule of seed %lu\n", seed + i);
             bad++;
         }
     }
 
     printf("schedules=%ld over=%ld calm=%zu cut=%zu tide=%zu storm=%zu "
-           "calls=%zu\n", n, bad, figures.schedules[CALM],
-           figures.schedules[CUT], figures.schedules[TIDE],
-           figures.schedules[STORM], figures.calls);
-    printf("admitted: calm=%zu cut=%zu tide=%zu storm=%zu\n",
+           "crowd=%zu restart=%zu calls=%zu\n", n, bad,
+           figures.schedules[CALM], figures.schedules[CUT],
+           figures.schedules[TIDE], figures.schedules[STORM],
+           figures.schedules[CROWD], figures.schedules[RESTART],
+           figures.calls);
+    printf("admitted: calm=%zu cut=%zu tide=%zu storm=%zu crowd=%zu\n",
            figures.admitted[CALM], figures.admitted[CUT],
-           figures.admitted[TIDE], figures.admitted[STORM]);
+           figures.admitted[TIDE], figures.admitted[STORM],
+           figures.admitted[CROWD]);
     printf("use=%.4f share=%.4f asked=%.4f of %zu\n", figures.use,
            figures.share, (double) figures.asked
                           / (figures.of ? figures.of : 1), figures.of);

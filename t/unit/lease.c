@@ -113,6 +113,9 @@ registration(void)
     is_int(voice_node_deadline(&node, START + 20 * SECOND) - REDIS,
            -60 * SECOND + VOICE_LEASE_TERM,
            "by which the next deadline is made");
+
+    is_int(voice_node_deadline(&node, START + 23 * SECOND), 0,
+           "who hears nothing of Redis lets its registration end");
 }
 
 
