@@ -35,6 +35,7 @@ users();
 failures();
 without_redis();
 failing_redis();
+vanished();
 emptied();
 restarted();
 
@@ -451,6 +452,30 @@ sub failing_redis {
     ok($voice->wait_for(sub {
         ask($one, '/lone', fresh())->{status} == 200;
     }, 20), 'when it works again it decides');
+}
+
+
+# Clients that go away while their requests wait for a Redis that hangs.
+sub vanished {
+    my $from = fresh();
+    my $redis = $voice->pid('redis');
+
+    for my $hangs (0, 1) {
+        kill 'STOP', $redis;
+        for (1 .. 150) {
+            my $raw = Voice::Raw->new($_ % 2 ? $one : $two, $from);
+            $raw->put("GET /small HTTP/1.1\r\nHost: x\r\n\r\n" x 3);
+        }
+        ok(!$hangs || $voice->wait_for(sub {
+            ask($one, '/lone', fresh())->{status} == 503;
+        }, 30), 'clients have gone while Redis hung');
+        kill 'CONT', $redis;
+
+        ok($voice->wait_for(sub {
+            ask($one, '/lone', fresh())->{status} == 200
+                && ask($two, '/lone', fresh())->{status} == 200;
+        }, 30), 'others are served when it goes on');
+    }
 }
 
 
