@@ -170,9 +170,16 @@ sub stop {
 }
 
 
+# Below the kernel's ephemeral range, as in bin/stack: no outgoing connection
+# takes it before nginx does.
 sub free_port {
-    return IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)
-        ->sockport;
+    for (1 .. 500) {
+        my $port = 10240 + int rand 22000;
+        return $port if IO::Socket::INET->new(LocalAddr => '127.0.0.1',
+            LocalPort => $port, Listen => 1, ReuseAddr => 1);
+    }
+
+    die "node: no free port\n";
 }
 
 
