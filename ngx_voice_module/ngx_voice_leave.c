@@ -18,17 +18,22 @@
 
 
 #define NGX_VOICE_LEAVE_TIME  2000         /* ms */
+#define NGX_VOICE_LEAVE_YOUNG  5000        /* ms: nchan may lose who comes in
+                                              the first of a process */
+#define NGX_VOICE_LEAVE_AGAIN  8000        /* ms: then those come again */
 
 
 /* A live stream, in the pool of its request. */
 typedef struct {
     ngx_queue_t          queue;
     ngx_http_request_t  *request;
+    ngx_uint_t           young;            /* its process was, at its begin */
 } ngx_voice_leave_stream_t;
 
 
 static void ngx_voice_leave_streams(void);
 static void ngx_voice_leave_streams_end(ngx_event_t *ev);
+static void ngx_voice_leave_young_end(ngx_event_t *ev);
 static void ngx_voice_leave_late(ngx_event_t *ev);
 static void ngx_voice_leave_stream_end(ngx_http_request_t *r);
 static void ngx_voice_leave_stream_forget(void *data);
@@ -38,6 +43,8 @@ static void ngx_voice_leave_handler(ngx_event_t *ev);
 /* Of this process; the timer keeps it until nchan has let go of them. */
 static ngx_queue_t  ngx_voice_leave_list;
 static ngx_event_t  ngx_voice_leave_timer;
+static ngx_event_t  ngx_voice_leave_again;
+static ngx_msec_t   ngx_voice_leave_began;
 
 
 ngx_int_t
@@ -47,6 +54,12 @@ ngx_voice_leave_prepare(ngx_cycle_t *cycle)
     ngx_connection_t  *c;
 
     ngx_queue_init(&ngx_voice_leave_list);
+
+    ngx_voice_leave_began = ngx_current_msec;
+    ngx_voice_leave_again.handler = ngx_voice_leave_young_end;
+    ngx_voice_leave_again.log = cycle->log;
+    ngx_voice_leave_again.cancelable = 1;
+    ngx_add_timer(&ngx_voice_leave_again, NGX_VOICE_LEAVE_AGAIN);
 
     fd = eventfd(0, EFD_CLOEXEC|EFD_NONBLOCK);
     if (fd == -1) {
@@ -95,6 +108,8 @@ ngx_voice_leave_stream(ngx_http_request_t *r)
 
     stream = cln->data;
     stream->request = r;
+    stream->young = ngx_current_msec - ngx_voice_leave_began
+                    < NGX_VOICE_LEAVE_YOUNG;
     cln->handler = ngx_voice_leave_stream_forget;
 
     ngx_queue_insert_tail(&ngx_voice_leave_list, &stream->queue);
@@ -151,6 +166,29 @@ ngx_voice_leave_streams_end(ngx_event_t *ev)
 
     ev->handler = ngx_voice_leave_late;
     ngx_add_timer(ev, NGX_VOICE_LEAVE_TIME);
+}
+
+
+/*
+ * A subscriber that nchan has lost hears nothing and cannot tell.  Who
+ * connects again, with his last id, gets what he missed.
+ */
+static void
+ngx_voice_leave_young_end(ngx_event_t *ev)
+{
+    ngx_queue_t               *q;
+    ngx_voice_leave_stream_t  *stream;
+
+    for (q = ngx_queue_head(&ngx_voice_leave_list);
+         q != ngx_queue_sentinel(&ngx_voice_leave_list);
+         q = ngx_queue_next(q))
+    {
+        stream = ngx_queue_data(q, ngx_voice_leave_stream_t, queue);
+
+        if (stream->young) {
+            ngx_voice_leave_stream_end(stream->request);
+        }
+    }
 }
 
 
