@@ -54,7 +54,6 @@ my $usual = others();
 my $files = descriptors();
 
 early_closes();
-half_open();
 pipelining();
 huge_headers();
 slow_tools();
@@ -100,17 +99,6 @@ sub early_closes {
 
     cmp_ok($count, '>', 500, "$count connections were left at every stage");
     served('and others are served');
-}
-
-
-sub half_open {
-    my $raw = Voice::Raw->new($voice);
-
-    $raw->put($me);
-    $raw->end;
-    my $reply = $raw->reply;
-    is($reply && $reply->{status}, 200,
-       'who has only stopped sending gets the reply');
 }
 
 
