@@ -142,7 +142,7 @@ sub bodies {
     my $large = encode_json({ name => 'Large',
         suite_id => $suite->{json}{data}{id}, languages => [
             { language_code => 'en-US', input_text => 'hello' }] });
-    $large .= ' ' x (262_144 - length $large);
+    $large .= ' ' x (131_072 - length $large);
     my $file = "$voice->{dir}/large";
     Voice::spew($file, $large);
 

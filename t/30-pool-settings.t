@@ -102,6 +102,11 @@ like(run('--help'), qr/^usage: voicegate-worker --config FILE/,
      'there is help');
 like(run('--version'), qr/^voicegate-worker \d+\.\d+/, 'there is a version');
 
+like(run('--speak', 'hello'), qr/^RIFF.{4}WAVEfmt /s,
+     'a text is spoken into a WAV file');
+like(run('--speak', 'hello', '--voice', 'nobody'),
+     qr/there is no voice "nobody"/, 'an unknown voice is told');
+
 my $reference = run('--settings');
 my $page = slurp("$root/docs/workers.md");
 ok(index($page, $reference) > 0,

@@ -40,7 +40,7 @@ typedef struct {
 
 /* Who calls, for whom. */
 typedef struct {
-    const worker_settings_t  *settings;
+    const worker_settings_t  *settings;        /* NULL: tts keeps nothing */
     const worker_profile_t   *profile;         /* NULL: embedded */
     int64_t                   deadline_ms;     /* CLOCK_MONOTONIC */
 } provider_call_t;

@@ -80,8 +80,9 @@ flite_speak(const provider_call_t *call,
     n = flite_recipe(recipe, sizeof(recipe), utterance, voice->name);
     key = voice_span(recipe, (size_t) n);
 
-    if (speech_cache_get(call->settings->cache_dir, key, wav, len)
-        == VOICE_OK)
+    if (call->settings != NULL
+        && speech_cache_get(call->settings->cache_dir, key, wav, len)
+           == VOICE_OK)
     {
         return PROVIDER_OK;
     }
@@ -91,9 +92,10 @@ flite_speak(const provider_call_t *call,
                              "flite could not speak the text");
     }
 
-    if (speech_cache_put(call->settings->cache_dir, key,
-                         voice_span(*wav, *len))
-        != VOICE_OK)
+    if (call->settings != NULL
+        && speech_cache_put(call->settings->cache_dir, key,
+                            voice_span(*wav, *len))
+           != VOICE_OK)
     {
         worker_log(WORKER_LOG_WARN, "spoken text is not kept in \"%s\"",
                    call->settings->cache_dir);

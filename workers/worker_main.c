@@ -1,7 +1,7 @@
 
 /*
  * voicegate-worker: options, the check of settings and of the job kinds, the
- * pid file; then the supervisor.
+ * pid file; then the supervisor.  Or it speaks a text and is done.
  */
 
 #include <errno.h>
@@ -16,6 +16,7 @@
 
 #include <curl/curl.h>
 
+#include "provider.h"
 #include "worker_clock.h"
 #include "worker_db.h"
 #include "worker_jobs.h"
@@ -28,15 +29,19 @@
 #endif
 
 #define MAIN_PAUSE_MS  500             /* between two looks for PostgreSQL */
+#define MAIN_SPEAK_MS  60000
 
 
 typedef struct {
     const char  *config;
+    const char  *speak;                /* a text; NULL: none */
+    const char  *voice;
     int          test;
 } options_t;
 
 
 static int read_options(options_t *options, int argc, char **argv);
+static int speak(const options_t *options);
 static int run_pool(worker_settings_t *settings);
 static int take_pid_file(const worker_settings_t *settings);
 static int check_kinds(const worker_settings_t *settings);
@@ -49,9 +54,12 @@ static void on_early_stop(int number);
 
 static const char  usage[] =
     "usage: voicegate-worker --config FILE [--test]\n"
+    "       voicegate-worker --speak TEXT [--voice NAME] > FILE.wav\n"
     "\n"
     "  --config FILE  settings; see --settings\n"
     "  --test         check the settings and exit: 0 if they are good\n"
+    "  --speak TEXT   write the text, spoken as test cases are, as a WAV file\n"
+    "  --voice NAME   by this voice: slt (the usual one), rms, awb, kal16\n"
     "  --settings     print the reference of all settings\n"
     "  --version      print the version\n"
     "  --help         this text\n"
@@ -72,6 +80,10 @@ main(int argc, char **argv)
     rc = read_options(&options, argc, argv);
     if (rc != -1) {
         return rc;
+    }
+
+    if (options.speak != NULL) {
+        return speak(&options);
     }
 
     settings = worker_settings_read(options.config, problem);
@@ -104,13 +116,15 @@ read_options(options_t *options, int argc, char **argv)
         { "config", required_argument, NULL, 'c' },
         { "test", no_argument, NULL, 't' },
         { "settings", no_argument, NULL, 's' },
+        { "speak", required_argument, NULL, 'w' },
+        { "voice", required_argument, NULL, 'n' },
         { "version", no_argument, NULL, 'v' },
         { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 }
     };
 
-    options->config = NULL;
-    options->test = 0;
+    memset(options, 0, sizeof(options_t));
+    options->voice = "";
 
     for ( ;; ) {
         c = getopt_long(argc, argv, "", names, NULL);
@@ -129,6 +143,14 @@ read_options(options_t *options, int argc, char **argv)
             worker_settings_print(stdout);
             return 0;
 
+        case 'w':
+            options->speak = optarg;
+            break;
+
+        case 'n':
+            options->voice = optarg;
+            break;
+
         case 'v':
             printf("voicegate-worker %s\n", VOICE_VERSION);
             return 0;
@@ -138,7 +160,9 @@ read_options(options_t *options, int argc, char **argv)
             return 0;
 
         case -1:
-            if (options->config != NULL && optind == argc) {
+            if ((options->config != NULL || options->speak != NULL)
+                && optind == argc)
+            {
                 return -1;
             }
             /* fall through */
@@ -148,6 +172,36 @@ read_options(options_t *options, int argc, char **argv)
             return 2;
         }
     }
+}
+
+
+/* The exit status. */
+static int
+speak(const options_t *options)
+{
+    int                    good;
+    char                  *wav;
+    size_t                 len;
+    provider_call_t        call = { NULL, NULL,
+                                    worker_now_ms() + MAIN_SPEAK_MS };
+    provider_fault_t       fault;
+    provider_utterance_t   utterance;
+
+    utterance.text = voice_span_str(options->speak);
+    utterance.language = voice_span_str("en-US");
+    utterance.voice = voice_span_str(options->voice);
+
+    if (provider_tts_flite.speak(&call, &utterance, &wav, &len, &fault)
+        != PROVIDER_OK)
+    {
+        fprintf(stderr, "voicegate-worker: %s\n", fault.reason);
+        return 1;
+    }
+
+    good = fwrite(wav, 1, len, stdout) == len && fflush(stdout) == 0;
+    free(wav);
+
+    return good ? 0 : 1;
 }
 
 
