@@ -18,8 +18,10 @@
  *               "<tag>:write" otherwise, of the first tag.
  *   x-aliases   list of further paths with the same captures
  *   x-shape     "envelope" (default), "flat", "health", "metrics",
- *               "contract" or "docs": how the reply is dressed.  "contract"
- *               and "docs" call no SQL function.
+ *               "contract", "docs" or "packet": how the reply is dressed.
+ *               "contract" and "docs" call no SQL function; the requests of
+ *               "packet" are gathered, and the function takes arrays of
+ *               their arguments (docs/design.md "Calls").
  *   x-slow      true: runs on the pool for slow reads; a GET on the read
  *               replica, where there is one
  *   x-stream    true: the function runs in the access phase and its
@@ -44,6 +46,11 @@
  *               deprecated (header Deprecation, RFC 9745)
  *   x-sunset    the time after which it may be gone (header Sunset, RFC
  *               8594), not before x-deprecated
+ *
+ * A class of the root's "x-limits" is {"rate": requests a second, "burst":
+ * requests at once}.  With "each": {"by": name, "rate", "burst"} what is
+ * identified is limited by the value of that path parameter, too; each
+ * operation of the class has it.
  */
 
 #ifndef VOICE_CONTRACT_H
@@ -81,7 +88,8 @@ typedef enum {
     VOICE_SHAPE_HEALTH,
     VOICE_SHAPE_METRICS,
     VOICE_SHAPE_CONTRACT,
-    VOICE_SHAPE_DOCS
+    VOICE_SHAPE_DOCS,
+    VOICE_SHAPE_PACKET
 } voice_shape_e;
 
 
@@ -104,6 +112,9 @@ typedef struct {
     unsigned     index;                /* 0 .. classes - 1 */
     unsigned     rate;                 /* requests in a second */
     unsigned     burst;                /* requests at once */
+    const char  *by;                   /* "each": a path parameter, or NULL */
+    unsigned     each_rate;
+    unsigned     each_burst;
 } voice_limit_class_t;
 
 
@@ -121,6 +132,7 @@ typedef struct {
     unsigned               once:1;     /* takes an Idempotency-Key */
     const char            *scope;
     const voice_limit_class_t *limit;
+    unsigned               each;       /* capture that limit->by names */
     voice_shape_e          shape;
     size_t                 max_body;
     const char            *digest[VOICE_MEMBERS_MAX + 1];  /* NULL ends */
@@ -215,6 +227,13 @@ json_t *voice_contract_args(const voice_operation_t *operation,
     const voice_match_t *match, voice_span_t query, voice_header_pt header,
     void *data, const json_t *body, voice_problems_t *problems)
     VOICE_MUST_CHECK;
+
+/*
+ * A capture of a match, percent-decoded into buf of size bytes or as it
+ * stands in the path.  VOICE_INVALID: it is broken, VOICE_LIMIT: too long.
+ */
+voice_rc_t voice_capture(const voice_match_t *match, unsigned index,
+    char *buf, size_t size, voice_span_t *text) VOICE_MUST_CHECK;
 
 /* One query parameter, decoded into buf; VOICE_NOTFOUND, VOICE_LIMIT. */
 voice_rc_t voice_query_find(voice_span_t query, const char *name, char *buf,

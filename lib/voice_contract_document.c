@@ -10,6 +10,8 @@
 
 static voice_rc_t root_check(voice_contract_t *contract);
 static voice_rc_t limits_read(voice_contract_t *contract);
+static int rate_read(const json_t *row, unsigned *rate, unsigned *burst);
+static int each_read(const json_t *row, voice_limit_class_t *limit);
 static voice_rc_t errors_check(voice_contract_t *contract);
 static voice_rc_t reference_check(voice_contract_t *contract, json_t *value,
     const char *place);
@@ -131,7 +133,6 @@ limits_read(voice_contract_t *contract)
 {
     char                  place[CONTRACT_PLACE_MAX];
     json_t               *limits, *row;
-    json_int_t            rate, burst;
     const char           *name;
     voice_limit_class_t  *limit;
 
@@ -144,23 +145,59 @@ limits_read(voice_contract_t *contract)
     }
 
     json_object_foreach(limits, name, row) {
-        rate = json_integer_value(json_object_get(row, "rate"));
-        burst = json_integer_value(json_object_get(row, "burst"));
-
-        if (rate < 1 || burst < 1 || rate > INT32_MAX || burst > INT32_MAX) {
-            contract_place(place, "/x-limits", name);
-            return contract_refuse(contract, place, "must hold \"rate\" and "
-                                   "\"burst\", integers of at least 1");
-        }
+        contract_place(place, "/x-limits", name);
 
         limit = &contract->limits[contract->nlimits];
         limit->index = contract->nlimits++;
         limit->name = name;
-        limit->rate = (unsigned) rate;
-        limit->burst = (unsigned) burst;
+
+        if (!rate_read(row, &limit->rate, &limit->burst)) {
+            return contract_refuse(contract, place, "must hold \"rate\" and "
+                                   "\"burst\", integers of at least 1");
+        }
+
+        if (!each_read(json_object_get(row, "each"), limit)) {
+            return contract_refuse(contract, place, "\"each\" must hold "
+                                   "\"by\", a path parameter, \"rate\" and "
+                                   "\"burst\"");
+        }
     }
 
     return VOICE_OK;
+}
+
+
+static int
+rate_read(const json_t *row, unsigned *rate, unsigned *burst)
+{
+    json_int_t  r, b;
+
+    r = json_integer_value(json_object_get(row, "rate"));
+    b = json_integer_value(json_object_get(row, "burst"));
+
+    if (r < 1 || b < 1 || r > INT32_MAX || b > INT32_MAX) {
+        return 0;
+    }
+
+    *rate = (unsigned) r;
+    *burst = (unsigned) b;
+
+    return 1;
+}
+
+
+/* There need not be one. */
+static int
+each_read(const json_t *row, voice_limit_class_t *limit)
+{
+    if (row == NULL) {
+        return 1;
+    }
+
+    limit->by = voice_json_text(row, "by").ptr;
+
+    return limit->by != NULL
+           && rate_read(row, &limit->each_rate, &limit->each_burst);
 }
 
 

@@ -71,7 +71,7 @@ static const struct {
 
 /* Rows stand in the order of voice_shape_e. */
 static const char *const  extension_shapes[] = {
-    "envelope", "flat", "health", "metrics", "contract", "docs",
+    "envelope", "flat", "health", "metrics", "contract", "docs", "packet",
 };
 
 

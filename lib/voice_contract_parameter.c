@@ -34,6 +34,7 @@ static voice_rc_t captures_check(reader_t *reader);
 static void captures_sort(voice_operation_t *operation,
     const voice_span_t *names, unsigned n);
 static voice_rc_t names_check(reader_t *reader);
+static voice_rc_t each_find(reader_t *reader);
 static const char *schema_type(const voice_contract_t *contract,
     const json_t *schema);
 
@@ -82,7 +83,11 @@ contract_parameters(voice_contract_t *contract,
         rc = captures_check(&reader);
     }
 
-    return rc == VOICE_OK ? names_check(&reader) : rc;
+    if (rc == VOICE_OK) {
+        rc = names_check(&reader);
+    }
+
+    return rc == VOICE_OK ? each_find(&reader) : rc;
 }
 
 
@@ -478,6 +483,37 @@ names_check(reader_t *reader)
     }
 
     return VOICE_OK;
+}
+
+
+/* Which capture is it that the limit counts by? */
+static voice_rc_t
+each_find(reader_t *reader)
+{
+    unsigned            i, n;
+    const char         *place;
+    voice_span_t        names[VOICE_ROUTE_CAPTURES];
+    voice_operation_t  *operation;
+
+    operation = &reader->operation->public;
+    place = reader->operation->place;
+
+    if (operation->limit->by == NULL) {
+        return VOICE_OK;
+    }
+
+    n = voice_route_names(operation->path, names);
+
+    for (i = 0; i < n; i++) {
+        if (voice_span_eq(names[i], voice_span_str(operation->limit->by))) {
+            operation->each = i;
+            return VOICE_OK;
+        }
+    }
+
+    return contract_refuse(reader->contract, place, "has no path parameter "
+                           "\"%s\", by which its limit counts",
+                           operation->limit->by);
 }
 
 

@@ -41,6 +41,35 @@ voice_query_find(voice_span_t query, const char *name, char *buf, size_t size,
 }
 
 
+voice_rc_t
+voice_capture(const voice_match_t *match, unsigned index, char *buf,
+    size_t size, voice_span_t *text)
+{
+    char          decoded[CONTRACT_VALUE_MAX];
+    voice_span_t  raw;
+
+    raw = match->captures[index];
+
+    if (memchr(raw.ptr, '%', raw.len) == NULL) {
+        *text = raw;
+        return raw.len > size ? VOICE_LIMIT : VOICE_OK;
+    }
+
+    if (contract_decode(raw, 0, decoded, text) != NULL) {
+        return VOICE_INVALID;
+    }
+
+    if (text->len > size) {
+        return VOICE_LIMIT;
+    }
+
+    memcpy(buf, decoded, text->len);
+    text->ptr = buf;
+
+    return VOICE_OK;
+}
+
+
 const char *
 contract_decode(voice_span_t in, int plus, char *buf, voice_span_t *out)
 {

@@ -60,7 +60,8 @@ static const ngx_voice_content_pt  ngx_voice_shapes[] = {
     ngx_voice_health,                      /* VOICE_SHAPE_HEALTH */
     ngx_voice_metrics,                     /* VOICE_SHAPE_METRICS */
     ngx_voice_openapi,                     /* VOICE_SHAPE_CONTRACT */
-    ngx_voice_docs                         /* VOICE_SHAPE_DOCS */
+    ngx_voice_docs,                        /* VOICE_SHAPE_DOCS */
+    NULL                                   /* VOICE_SHAPE_PACKET */
 };
 
 

@@ -362,6 +362,17 @@ static const struct {
     { "{\"x-limits\":{\"x\":{\"rate\":0,\"burst\":1}}}",
       "extra.json#/x-limits/x",
       "must hold \"rate\" and \"burst\", integers of at least 1" },
+    { "{\"x-limits\":{\"x\":{\"rate\":1,\"burst\":1,\"each\":"
+      "{\"rate\":1,\"burst\":1}}}}",
+      "extra.json#/x-limits/x", "\"each\" must hold \"by\", a path "
+      "parameter, \"rate\" and \"burst\"" },
+    { "{\"x-limits\":{\"x\":{\"rate\":1,\"burst\":1,\"each\":"
+      "{\"by\":\"id\",\"rate\":1,\"burst\":1}}},\"paths\":{\"/x/{y}\":"
+      "{\"post\":{\"operationId\":\"x\",\"x-role\":\"viewer\","
+      "\"x-limit\":\"x\",\"parameters\":[{\"name\":\"y\",\"in\":\"path\","
+      "\"required\":true,\"schema\":{\"type\":\"string\"}}]," REPLY "}}}}",
+      "extra.json#/paths/~1x~1{y}/post", "has no path parameter \"id\", by "
+      "which its limit counts" },
     { "{\"components\":{\"schemas\":{\"A\":{\"properties\":"
       "{\"b\":{\"$ref\":\"#/components/schemas/C\"}}}}}}",
       "extra.json#/components/schemas/A/properties/b",
