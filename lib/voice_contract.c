@@ -165,6 +165,13 @@ voice_contract_match(const voice_contract_t *contract, voice_method_e method,
 }
 
 
+const voice_operation_t *
+voice_contract_nearest(const voice_contract_t *contract, voice_span_t path)
+{
+    return voice_routes_nearest(contract->routes, path);
+}
+
+
 voice_rc_t
 contract_refuse(voice_contract_t *contract, const char *place,
     const char *reason, ...)
@@ -445,6 +452,7 @@ static void
 operation_clear(contract_operation_t *operation)
 {
     free(operation->public.parameters);
+    free(operation->example);
 }
 
 

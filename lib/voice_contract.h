@@ -18,10 +18,20 @@
  *               "<tag>:write" otherwise, of the first tag.
  *   x-aliases   list of further paths with the same captures
  *   x-shape     "envelope" (default), "flat", "health", "metrics",
- *               "contract", "docs" or "packet": how the reply is dressed.
- *               "contract" and "docs" call no SQL function; the requests of
- *               "packet" are gathered, and the function takes arrays of
- *               their arguments (docs/design.md "Calls").
+ *               "contract", "docs", "packet", "example" or "pages": how the
+ *               reply is dressed.  "contract", "docs" and "example" call no
+ *               SQL function; the last answers the "example" of its reply
+ *               200.  The requests of "packet" are gathered, and the function
+ *               takes arrays of their arguments (docs/design.md "Calls").
+ *               "pages" calls its function page by page: data is {"lines":
+ *               text, "next": cursor}, the lines are sent as they are, and
+ *               while next is not null the function is called again with it
+ *               as the argument "cursor"
+ *   x-errors    "flat": every error of the path is {detail, error,
+ *               request_id}; detail is the sentence, for 422 a list of
+ *               {type, loc, msg}
+ *   x-dropin    true, or "supervisor" for what shows calls: under
+ *               "voice_tenancy single" taken without credentials, too
  *   x-slow      true: runs on the pool for slow reads; a GET on the read
  *               replica, where there is one
  *   x-stream    true: the function runs in the access phase and its
@@ -89,8 +99,18 @@ typedef enum {
     VOICE_SHAPE_METRICS,
     VOICE_SHAPE_CONTRACT,
     VOICE_SHAPE_DOCS,
-    VOICE_SHAPE_PACKET
+    VOICE_SHAPE_PACKET,
+    VOICE_SHAPE_EXAMPLE,
+    VOICE_SHAPE_PAGES
 } voice_shape_e;
+
+
+/* Who is let in without credentials, where the edge is of one tenant. */
+typedef enum {
+    VOICE_DROPIN_NONE = 0,
+    VOICE_DROPIN_CALLS,
+    VOICE_DROPIN_SUPERVISOR
+} voice_dropin_e;
 
 
 typedef enum {
@@ -130,6 +150,8 @@ typedef struct {
     unsigned               body_required:1;
     unsigned               has_body:1;
     unsigned               once:1;     /* takes an Idempotency-Key */
+    unsigned               flat_errors:1;
+    voice_dropin_e         dropin;
     const char            *scope;
     const voice_limit_class_t *limit;
     unsigned               each;       /* capture that limit->by names */
@@ -140,6 +162,7 @@ typedef struct {
     const char            *verify_member;      /* NULL: none */
     const char            *verify_lookup;
     const char            *token;      /* JSON Pointer or NULL */
+    const char            *example;    /* JSON; NULL: another shape */
     const char            *deprecation;        /* values of headers, */
     const char            *sunset;     /* or NULL */
     const voice_schema_t  *body;       /* NULL: takes no body */
@@ -208,6 +231,13 @@ unsigned voice_contract_error(const voice_contract_t *contract,
  */
 voice_route_e voice_contract_match(const voice_contract_t *contract,
     voice_method_e method, voice_span_t path, voice_match_t *match);
+
+/*
+ * An operation whose path goes along with this one for most segments, which
+ * may well be all of them; NULL: there is none.
+ */
+const voice_operation_t *voice_contract_nearest(
+    const voice_contract_t *contract, voice_span_t path);
 
 /*
  * Arguments for the SQL function: captures, query and header parameters

@@ -24,6 +24,12 @@ static voice_rc_t read_aliases(voice_contract_t *contract,
     contract_operation_t *operation, const json_t *value);
 static voice_rc_t read_shape(voice_contract_t *contract,
     contract_operation_t *operation, const json_t *value);
+static voice_rc_t read_example(voice_contract_t *contract,
+    contract_operation_t *operation);
+static voice_rc_t read_errors(voice_contract_t *contract,
+    contract_operation_t *operation, const json_t *value);
+static voice_rc_t read_dropin(voice_contract_t *contract,
+    contract_operation_t *operation, const json_t *value);
 static voice_rc_t read_slow(voice_contract_t *contract,
     contract_operation_t *operation, const json_t *value);
 static voice_rc_t read_stream(voice_contract_t *contract,
@@ -59,6 +65,8 @@ static const struct {
     { "x-scope", read_scope, 0 },
     { "x-aliases", read_aliases, 0 },
     { "x-shape", read_shape, 0 },
+    { "x-errors", read_errors, 0 },
+    { "x-dropin", read_dropin, 0 },
     { "x-slow", read_slow, 0 },
     { "x-stream", read_stream, 0 },
     { "x-max-body", read_max_body, 0 },
@@ -72,6 +80,7 @@ static const struct {
 /* Rows stand in the order of voice_shape_e. */
 static const char *const  extension_shapes[] = {
     "envelope", "flat", "health", "metrics", "contract", "docs", "packet",
+    "example", "pages",
 };
 
 
@@ -219,11 +228,77 @@ read_shape(voice_contract_t *contract, contract_operation_t *operation,
     for (i = 0; name != NULL && i < VOICE_ARRAY_SIZE(extension_shapes); i++) {
         if (strcmp(extension_shapes[i], name) == 0) {
             operation->public.shape = (voice_shape_e) i;
-            return VOICE_OK;
+            return i == VOICE_SHAPE_EXAMPLE
+                   ? read_example(contract, operation) : VOICE_OK;
         }
     }
 
     return refuse(contract, operation, "x-shape", "is no shape we know");
+}
+
+
+static voice_rc_t
+read_example(voice_contract_t *contract, contract_operation_t *operation)
+{
+    const json_t  *reply, *example;
+
+    reply = contract_resolve(contract,
+                             voice_json_at(operation->source,
+                                           "/responses/200"));
+    example = reply == NULL ? NULL
+              : voice_json_at(reply, "/content/application~1json/example");
+
+    if (example == NULL) {
+        return refuse(contract, operation, "x-shape",
+                      "needs an \"example\" of the reply 200");
+    }
+
+    operation->example = json_dumps(example, JSON_COMPACT | JSON_ENCODE_ANY);
+
+    if (operation->example == NULL) {
+        return contract_nomem(contract);
+    }
+
+    operation->public.example = operation->example;
+
+    return VOICE_OK;
+}
+
+
+static voice_rc_t
+read_errors(voice_contract_t *contract, contract_operation_t *operation,
+    const json_t *value)
+{
+    if (!json_is_string(value)
+        || strcmp(json_string_value(value), "flat") != 0)
+    {
+        return refuse(contract, operation, "x-errors", "must be \"flat\"");
+    }
+
+    operation->public.flat_errors = 1;
+
+    return VOICE_OK;
+}
+
+
+static voice_rc_t
+read_dropin(voice_contract_t *contract, contract_operation_t *operation,
+    const json_t *value)
+{
+    if (json_is_true(value)) {
+        operation->public.dropin = VOICE_DROPIN_CALLS;
+        return VOICE_OK;
+    }
+
+    if (json_is_string(value)
+        && strcmp(json_string_value(value), "supervisor") == 0)
+    {
+        operation->public.dropin = VOICE_DROPIN_SUPERVISOR;
+        return VOICE_OK;
+    }
+
+    return refuse(contract, operation, "x-dropin",
+                  "must be true or \"supervisor\"");
 }
 
 

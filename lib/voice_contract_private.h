@@ -58,6 +58,7 @@ typedef struct {
     const json_t      *body_schema;
     const char        *aliases[CONTRACT_ALIASES_MAX];
     unsigned           naliases;
+    char              *example;        /* owned, or NULL */
     char               scope[CONTRACT_NAME_MAX + 8];
     char               deprecation[24];
     char               sunset[VOICE_HTTP_DATE_LEN + 1];

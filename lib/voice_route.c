@@ -45,6 +45,7 @@ static const voice_route_t *node_find(const route_node_t *node,
     voice_span_t path, route_search_t *search, unsigned n);
 static const voice_route_t *node_take(const route_node_t *node,
     route_search_t *search);
+static const void *node_target(const route_node_t *node);
 
 
 voice_routes_t *
@@ -147,6 +148,36 @@ voice_routes_find(const voice_routes_t *routes, voice_span_t path,
     *methods = search.methods;
 
     return route;
+}
+
+
+const void *
+voice_routes_nearest(const voice_routes_t *routes, voice_span_t path)
+{
+    voice_span_t         segment;
+    const route_node_t  *node, *child;
+
+    if (path.len == 0 || path.ptr[0] != '/') {
+        return NULL;
+    }
+
+    node = &routes->root;
+
+    while (segment_next(&path, &segment)) {
+        child = node_literal(node, segment);
+
+        if (child == NULL && segment.len != 0) {
+            child = node->capture;
+        }
+
+        if (child == NULL) {
+            break;
+        }
+
+        node = child;
+    }
+
+    return node == &routes->root ? NULL : node_target(node);
 }
 
 
@@ -359,4 +390,31 @@ node_take(const route_node_t *node, route_search_t *search)
     return search->method < VOICE_ROUTE_METHODS
            && node->route->targets[search->method] != NULL
            ? node->route : NULL;
+}
+
+
+/* Of the template that ends here, else of one that goes on. */
+static const void *
+node_target(const route_node_t *node)
+{
+    unsigned             i;
+    const route_node_t  *below;
+
+    while (node->route == NULL) {
+        below = node->literals != NULL ? node->literals : node->capture;
+
+        if (below == NULL) {
+            return NULL;
+        }
+
+        node = below;
+    }
+
+    for (i = 0; i < VOICE_ROUTE_METHODS; i++) {
+        if (node->route->targets[i] != NULL) {
+            return node->route->targets[i];
+        }
+    }
+
+    return NULL;
 }

@@ -55,6 +55,13 @@ const voice_route_t *voice_routes_find(const voice_routes_t *routes,
     voice_span_t captures[VOICE_ROUTE_CAPTURES]);
 
 /*
+ * Any target of a template that begins as the path does, of those that go
+ * along with it for most segments; NULL: none has even the first one.
+ */
+const void *voice_routes_nearest(const voice_routes_t *routes,
+    voice_span_t path);
+
+/*
  * The captures' names in a template, in order; 0 for none.  At most
  * VOICE_ROUTE_CAPTURES are written, the true number is returned.
  */

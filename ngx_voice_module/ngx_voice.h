@@ -125,6 +125,8 @@ struct ngx_voice_ctx_s {
     ngx_voice_once_t           *once;      /* NULL: no key */
     json_t                     *args;      /* owned */
     PGresult                   *result;    /* owned; its bytes are sent */
+    json_t                     *page;      /* owned; so are its lines */
+    ngx_buf_t                  *pages;     /* two, see ngx_voice_pages.c */
     ngx_str_t                   secret;    /* hash that x-verify looked up */
 
     /* what is waited for; cancelled when the request ends */
@@ -148,6 +150,7 @@ struct ngx_voice_ctx_s {
     unsigned                    reading:1;     /* inside the body's read */
     unsigned                    body_ready:1;
     unsigned                    redis_up:1;    /* it has answered */
+    unsigned                    pages_turn:1;
     unsigned                    gap:1;         /* the id cannot be used */
     unsigned                    gap_due:1;     /* the event is to be sent */
 };
@@ -190,11 +193,16 @@ ngx_uint_t ngx_voice_once_stored(ngx_voice_ctx_t *ctx,
 /* Marks a stored reply as such. */
 ngx_int_t ngx_voice_once_reply(ngx_voice_ctx_t *ctx);
 
-/* ngx_voice_route.c: the step that sets ctx->operation. */
+/* ngx_voice_route.c */
+/* The step that sets ctx->operation. */
 ngx_int_t ngx_voice_find(ngx_voice_ctx_t *ctx);
+/* The path as it was sent, without the query; may be empty. */
+voice_span_t ngx_voice_path(ngx_http_request_t *r);
 
 /* ngx_voice_cors.c: the step, before it is known who asks. */
 ngx_int_t ngx_voice_cors(ngx_voice_ctx_t *ctx);
+/* Was it sent by a page elsewhere that the tenant does not list? */
+ngx_uint_t ngx_voice_cors_foreign(ngx_voice_ctx_t *ctx);
 /* Adds what a preflight asks for to the reply. */
 ngx_int_t ngx_voice_cors_preflight(ngx_voice_ctx_t *ctx,
     const ngx_str_t *methods);
@@ -237,6 +245,13 @@ ngx_int_t ngx_voice_prove(ngx_voice_ctx_t *ctx);
 ngx_int_t ngx_voice_admit(ngx_voice_ctx_t *ctx);
 /* Fails with 401 and counts against the address. */
 ngx_int_t ngx_voice_unauthorized(ngx_voice_ctx_t *ctx, const char *message);
+
+/* ngx_voice_tenancy.c */
+/*
+ * A request without credentials becomes the one tenant's; NGX_DECLINED: there
+ * is none, or the operation is not for that.  NGX_ERROR: the error is set.
+ */
+ngx_int_t ngx_voice_dropin(ngx_voice_ctx_t *ctx);
 
 /* ngx_voice_location.c */
 /* Is a request judged for the location, being no operation of the API? */
@@ -305,6 +320,13 @@ ngx_int_t ngx_voice_answer(ngx_voice_ctx_t *ctx);
 voice_span_t ngx_voice_column(const PGresult *result, int column);
 ngx_str_t ngx_voice_column_str(const PGresult *result, int column);
 
+/*
+ * ngx_voice_pages.c: sends the page in data; NGX_OK: on to the call for the
+ * next one.
+ */
+ngx_int_t ngx_voice_pages(ngx_voice_ctx_t *ctx, ngx_uint_t status,
+    const ngx_str_t *data);
+
 /* ngx_voice_token.c: puts a signed token into data, if there are claims. */
 ngx_int_t ngx_voice_token(ngx_voice_ctx_t *ctx, ngx_str_t *data);
 
@@ -319,6 +341,12 @@ ngx_int_t ngx_voice_fail_pg(ngx_voice_ctx_t *ctx, ngx_voice_pg_e outcome,
 /* An error that SQL committed: status >= 400 with {"code","message"}. */
 ngx_int_t ngx_voice_fail_reply(ngx_voice_ctx_t *ctx, ngx_uint_t status,
     const ngx_str_t *data);
+
+/* ngx_voice_flat.c */
+/* Is an error of this request to be flat? */
+ngx_uint_t ngx_voice_flat(ngx_voice_ctx_t *ctx);
+/* The JSON of its member "detail", in the request's pool. */
+ngx_int_t ngx_voice_flat_detail(ngx_voice_ctx_t *ctx, ngx_str_t *detail);
 
 /* ngx_voice_after.c: wakes the queues of a reply ("{a,b}"). */
 void ngx_voice_after(ngx_voice_ctx_t *ctx, const ngx_str_t *wake);
@@ -335,6 +363,7 @@ ngx_msec_int_t ngx_voice_duration(ngx_http_request_t *r);
 void ngx_voice_health(ngx_voice_ctx_t *ctx);
 void ngx_voice_openapi(ngx_voice_ctx_t *ctx);
 void ngx_voice_docs(ngx_voice_ctx_t *ctx);
+void ngx_voice_example(ngx_voice_ctx_t *ctx);
 
 /* ngx_voice_metrics.c */
 void ngx_voice_metrics(ngx_voice_ctx_t *ctx);

@@ -451,6 +451,7 @@ ngx_voice_api_operation(ngx_conf_t *cf, ngx_voice_main_conf_t *mcf,
 
     if (contract->shape == VOICE_SHAPE_CONTRACT
         || contract->shape == VOICE_SHAPE_DOCS
+        || contract->shape == VOICE_SHAPE_EXAMPLE
         || ngx_voice_is_liveness(contract))
     {
         return NGX_OK;

@@ -12,10 +12,12 @@
 #define NGX_VOICE_JWT_LEEWAY  5            /* seconds between two clocks */
 
 
+static ngx_int_t ngx_voice_identify_nobody(ngx_voice_ctx_t *ctx);
 static ngx_int_t ngx_voice_identify_token(ngx_voice_ctx_t *ctx);
 static ngx_int_t ngx_voice_identify_claims(ngx_voice_ctx_t *ctx,
     const json_t *claims);
 static ngx_int_t ngx_voice_identify_key(ngx_voice_ctx_t *ctx);
+static ngx_int_t ngx_voice_admit_dropin(ngx_voice_ctx_t *ctx);
 static ngx_int_t ngx_voice_key_take(ngx_voice_main_conf_t *mcf,
     const ngx_voice_ask_t *ask, const PGresult *result, void *record);
 static void ngx_voice_key_answered(ngx_voice_ctx_t *ctx, ngx_int_t rc,
@@ -64,8 +66,7 @@ ngx_voice_identify(ngx_voice_ctx_t *ctx)
         rc = ngx_voice_credential(ctx);
 
         if (rc == NGX_DECLINED) {
-            return ctx->policy->optional ? NGX_OK
-                                         : ngx_voice_unauthorized(ctx, NULL);
+            return ngx_voice_identify_nobody(ctx);
         }
 
         if (rc != NGX_OK) {
@@ -144,6 +145,10 @@ ngx_voice_admit(ngx_voice_ctx_t *ctx)
         return NGX_OK;
     }
 
+    if (ctx->known->kind == NGX_VOICE_KIND_DROPIN) {
+        return ngx_voice_admit_dropin(ctx);
+    }
+
     if (ctx->known->role >= VOICE_ROLE_COUNT
         || !(policy->roles & (1u << ctx->known->role)))
     {
@@ -162,12 +167,44 @@ ngx_voice_admit(ngx_voice_ctx_t *ctx)
 }
 
 
+/*
+ * The operation's mark has let it in, whatever its roles are.  A page that
+ * somebody here happens to look at is not the PBX.
+ */
+static ngx_int_t
+ngx_voice_admit_dropin(ngx_voice_ctx_t *ctx)
+{
+    if (ngx_voice_cors_foreign(ctx)) {
+        return ngx_voice_fail(ctx, NGX_VOICE_AUTH_INSUFFICIENT_PERMISSIONS,
+                              "Pages of this origin need credentials.");
+    }
+
+    return NGX_OK;
+}
+
+
 ngx_int_t
 ngx_voice_unauthorized(ngx_voice_ctx_t *ctx, const char *message)
 {
     ngx_voice_limit_failed(ctx);
 
     return ngx_voice_fail(ctx, NGX_VOICE_AUTH_INVALID_TOKEN, message);
+}
+
+
+/* No credential was sent. */
+static ngx_int_t
+ngx_voice_identify_nobody(ngx_voice_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_voice_dropin(ctx);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    return ctx->policy->optional ? NGX_OK : ngx_voice_unauthorized(ctx, NULL);
 }
 
 

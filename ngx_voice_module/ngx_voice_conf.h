@@ -27,6 +27,7 @@
 
 
 typedef struct ngx_voice_limiter_s  ngx_voice_limiter_t;
+typedef struct ngx_voice_tenancy_s  ngx_voice_tenancy_t;
 
 
 /* Errors that the edge itself makes; their rows stand in "x-errors". */
@@ -108,6 +109,8 @@ typedef struct {
     ngx_voice_redis_conf_t    redis_conf;
     ngx_voice_password_conf_t  password_conf;
     ngx_msec_t                stale;       /* voice_stale */
+    ngx_voice_tenancy_t      *tenancy;     /* voice_tenancy; NULL: multi */
+    ngx_uint_t                tenancy_set;
     uint64_t                  generation;  /* a hash of what copies in shared
                                               memory depend on */
     ngx_uint_t                limit_nodes; /* voice_limit_nodes */
@@ -171,6 +174,12 @@ char *ngx_voice_conf_docs(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_voice_conf_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_voice_location_merge(ngx_conf_t *cf,
     const ngx_voice_loc_conf_t *parent, ngx_voice_loc_conf_t *child);
+
+/* ngx_voice_tenancy.c: voice_tenancy. */
+char *ngx_voice_conf_tenancy(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+/* At the end of the configuration: are its sockets such that it may be? */
+ngx_int_t ngx_voice_tenancy_check(ngx_conf_t *cf,
+    const ngx_voice_main_conf_t *mcf);
 
 /* ngx_voice_limit_conf.c: voice_limit. */
 char *ngx_voice_conf_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

@@ -130,6 +130,19 @@ ngx_voice_cors(ngx_voice_ctx_t *ctx)
 }
 
 
+ngx_uint_t
+ngx_voice_cors_foreign(ngx_voice_ctx_t *ctx)
+{
+    ngx_uint_t    n;
+    voice_span_t  origin;
+
+    n = ngx_voice_header_count(ctx->request, "origin", &origin);
+
+    return n != 0 && !ngx_voice_cors_allowed(ctx)
+           && (n > 1 || !ngx_voice_cors_same(ctx->request, origin));
+}
+
+
 ngx_int_t
 ngx_voice_cors_preflight(ngx_voice_ctx_t *ctx, const ngx_str_t *methods)
 {

@@ -108,6 +108,7 @@ ngx_voice_ctx_free(void *data)
     ngx_voice_ctx_t  *ctx = data;
 
     json_decref(ctx->args);
+    json_decref(ctx->page);
     PQclear(ctx->result);
 }
 

@@ -22,13 +22,21 @@ ngx_int_t
 ngx_voice_conf_fields(ngx_conf_t *cf, const ngx_voice_field_t *fields,
     void *conf)
 {
+    return ngx_voice_conf_fields_from(cf, 1, fields, conf);
+}
+
+
+ngx_int_t
+ngx_voice_conf_fields_from(ngx_conf_t *cf, ngx_uint_t first,
+    const ngx_voice_field_t *fields, void *conf)
+{
     ngx_str_t                *args, value;
     ngx_uint_t                i;
     const ngx_voice_field_t  *field;
 
     args = cf->args->elts;
 
-    for (i = 1; i < cf->args->nelts; i++) {
+    for (i = first; i < cf->args->nelts; i++) {
 
         for (field = fields; field->key.len != 0; field++) {
             if (args[i].len > field->key.len

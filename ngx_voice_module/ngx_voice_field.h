@@ -38,6 +38,9 @@ typedef struct {
  */
 ngx_int_t ngx_voice_conf_fields(ngx_conf_t *cf,
     const ngx_voice_field_t *fields, void *conf);
+/* The same from an argument on: those before it are read already. */
+ngx_int_t ngx_voice_conf_fields_from(ngx_conf_t *cf, ngx_uint_t first,
+    const ngx_voice_field_t *fields, void *conf);
 
 /* Reads a whole file of at most max bytes into cf->pool, NUL after. */
 ngx_int_t ngx_voice_conf_read(ngx_conf_t *cf, const ngx_str_t *path,

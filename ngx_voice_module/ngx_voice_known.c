@@ -14,7 +14,8 @@ static const ngx_str_t  ngx_voice_kinds[] = {
     ngx_string("anonymous"),
     ngx_string("user"),
     ngx_string("api_key"),
-    ngx_string("federated")
+    ngx_string("federated"),
+    ngx_string("dropin")
 };
 
 
@@ -117,12 +118,15 @@ ngx_voice_known_take(ngx_voice_ctx_t *ctx, const ngx_voice_known_t *record)
     identity->kind = ngx_voice_kinds[record->kind];
     identity->tenant.data = (u_char *) record->tenant;
     identity->tenant.len = VOICE_UUID_LEN;
-    identity->actor.data = (u_char *) record->actor;
-    identity->actor.len = VOICE_UUID_LEN;
     identity->role.data = (u_char *) role;
     identity->role.len = ngx_strlen(role);
     identity->scopes = record->scopes;
     identity->rate = record->rate;
+
+    if (record->kind != NGX_VOICE_KIND_DROPIN) {
+        identity->actor.data = (u_char *) record->actor;
+        identity->actor.len = VOICE_UUID_LEN;
+    }
 
     if (record->kind == NGX_VOICE_KIND_USER) {
         identity->session.data = (u_char *) record->session;

@@ -16,7 +16,8 @@ typedef enum {
     NGX_VOICE_KIND_ANONYMOUS = 0,
     NGX_VOICE_KIND_USER,
     NGX_VOICE_KIND_API_KEY,
-    NGX_VOICE_KIND_FEDERATED
+    NGX_VOICE_KIND_FEDERATED,
+    NGX_VOICE_KIND_DROPIN                  /* nobody, where that suffices */
 } ngx_voice_kind_e;
 
 

@@ -29,7 +29,7 @@ ngx_voice_limit_buckets(ngx_voice_ctx_t *ctx, ngx_voice_limit_t *limit)
     identity = &ctx->identity;
     class = ctx->policy->limit;
 
-    if (identity->actor.len == 0) {
+    if (identity->tenant.len == 0) {
         bucket = ngx_voice_limit_bucket(limit, class->name, ":a:");
         ngx_voice_limit_address(bucket, ctx->request->connection);
         ngx_voice_limit_rate(bucket, none, class);
@@ -46,7 +46,7 @@ ngx_voice_limit_buckets(ngx_voice_ctx_t *ctx, ngx_voice_limit_t *limit)
     rate = ctx->tenant == NULL ? none
            : ctx->tenant->user_limits[class->index];
 
-    if (rate.rate != 0) {
+    if (rate.rate != 0 && identity->actor.len != 0) {
         bucket = ngx_voice_limit_bucket(limit, class->name, ":u:");
         bucket->suffix = "-user";
         ngx_voice_limit_append(bucket, identity->tenant.data,

@@ -341,6 +341,31 @@ static ngx_command_t  ngx_voice_commands[] = {
       NULL },
 
     /*
+     * Syntax:  voice_tenancy multi|single tenant=uuid [supervisor=token|open]
+     *          [allow=address,...];
+     * Default: voice_tenancy multi;
+     * Context: http
+     *
+     * single: the edge of one tenant, for PBXs that send no credentials.
+     * Operations that the contract marks with x-dropin (/v1/call/, reading
+     * /v1/calls/) take requests without credentials as that tenant's, with
+     * supervisor=open what shows calls (/ws/supervisor), too.  Credentials
+     * that are sent are judged as ever, all other operations ask for them.
+     *
+     * allow lists addresses and ranges from which such requests come, others
+     * are refused with ADDRESS_NOT_ALLOWED; the address is the connection's,
+     * or what set_real_ip_from has made of it.  Without allow every "listen"
+     * of the http block must be of the loopback interface or a unix socket.
+     * Pages of other origins are let in only where the tenant lists them.
+     */
+    { ngx_string("voice_tenancy"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1234,
+      ngx_voice_conf_tenancy,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    /*
      * Syntax:  voice_stale time;
      * Default: voice_stale 30s;
      * Context: http
@@ -665,6 +690,10 @@ ngx_voice_init(ngx_conf_t *cf)
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_voice_module);
     if (mcf->contract == NULL) {
         return NGX_OK;
+    }
+
+    if (ngx_voice_tenancy_check(cf, mcf) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);

@@ -13,6 +13,7 @@
 #define NGX_VOICE_HEADER_MAX      4096     /* bytes of a header's value */
 
 
+static ngx_int_t ngx_voice_answer_status(ngx_voice_ctx_t *ctx);
 static ngx_int_t ngx_voice_answer_headers(ngx_voice_ctx_t *ctx,
     ngx_str_t *object);
 static ngx_int_t ngx_voice_answer_header(ngx_voice_ctx_t *ctx,
@@ -38,9 +39,8 @@ static const char *const  ngx_voice_reserved_headers[] = {
 ngx_int_t
 ngx_voice_answer(ngx_voice_ctx_t *ctx)
 {
-    ngx_int_t     rc, status;
-    ngx_str_t     data, wake, object;
-    voice_span_t  span;
+    ngx_int_t  rc, status;
+    ngx_str_t  data, wake, object;
 
     if (PQntuples(ctx->result) != 1
         || PQnfields(ctx->result) != NGX_VOICE_COLUMN_COUNT)
@@ -51,9 +51,7 @@ ngx_voice_answer(ngx_voice_ctx_t *ctx)
         return ngx_voice_fail(ctx, NGX_VOICE_INTERNAL_ERROR, NULL);
     }
 
-    span = ngx_voice_column(ctx->result, NGX_VOICE_COLUMN_STATUS);
-    status = ngx_atoi((u_char *) span.ptr, span.len);
-
+    status = ngx_voice_answer_status(ctx);
     data = ngx_voice_column_str(ctx->result, NGX_VOICE_COLUMN_DATA);
     wake = ngx_voice_column_str(ctx->result, NGX_VOICE_COLUMN_WAKE);
 
@@ -64,10 +62,7 @@ ngx_voice_answer(ngx_voice_ctx_t *ctx)
         return ngx_voice_fail(ctx, NGX_VOICE_INTERNAL_ERROR, NULL);
     }
 
-    if (status < NGX_HTTP_OK || status > 599) {
-        ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
-                      "function \"api.%s\" gave the status %i",
-                      ctx->operation->contract->function, status);
+    if (status == NGX_ERROR) {
         return ngx_voice_fail(ctx, NGX_VOICE_INTERNAL_ERROR, NULL);
     }
 
@@ -77,6 +72,10 @@ ngx_voice_answer(ngx_voice_ctx_t *ctx)
 
     if (ctx->operation->contract->stream) {
         return ngx_voice_grant(ctx);
+    }
+
+    if (ctx->request->header_sent) {
+        return ngx_voice_pages(ctx, status, &data);
     }
 
     ngx_str_null(&object);
@@ -91,8 +90,34 @@ ngx_voice_answer(ngx_voice_ctx_t *ctx)
         return rc;
     }
 
+    if (ctx->operation->contract->shape == VOICE_SHAPE_PAGES) {
+        return ngx_voice_pages(ctx, status, &data);
+    }
+
     return object.len != 0 ? ngx_voice_answer_object(ctx, &object)
                            : ngx_voice_answer_body(ctx, status, &data);
+}
+
+
+/* NGX_ERROR: it is none. */
+static ngx_int_t
+ngx_voice_answer_status(ngx_voice_ctx_t *ctx)
+{
+    ngx_int_t     status;
+    voice_span_t  span;
+
+    span = ngx_voice_column(ctx->result, NGX_VOICE_COLUMN_STATUS);
+    status = ngx_atoi((u_char *) span.ptr, span.len);
+
+    if (status >= NGX_HTTP_OK && status <= 599) {
+        return status;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
+                  "function \"api.%s\" gave the status %i",
+                  ctx->operation->contract->function, status);
+
+    return NGX_ERROR;
 }
 
 

@@ -61,7 +61,9 @@ static const ngx_voice_content_pt  ngx_voice_shapes[] = {
     ngx_voice_metrics,                     /* VOICE_SHAPE_METRICS */
     ngx_voice_openapi,                     /* VOICE_SHAPE_CONTRACT */
     ngx_voice_docs,                        /* VOICE_SHAPE_DOCS */
-    NULL                                   /* VOICE_SHAPE_PACKET */
+    NULL,                                  /* VOICE_SHAPE_PACKET */
+    ngx_voice_example,                     /* VOICE_SHAPE_EXAMPLE */
+    NULL                                   /* VOICE_SHAPE_PAGES */
 };
 
 

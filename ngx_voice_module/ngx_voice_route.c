@@ -38,15 +38,7 @@ ngx_voice_find(ngx_voice_ctx_t *ctx)
 
     r = ctx->request;
     lcf = ngx_http_get_module_loc_conf(r, ngx_voice_module);
-
-    /* as it was sent: an encoded slash is no slash */
-    path = voice_span((char *) r->unparsed_uri.data, 0);
-
-    while (path.len < r->unparsed_uri.len
-           && memchr("?# ", path.ptr[path.len], 3) == NULL)
-    {
-        path.len++;
-    }
+    path = ngx_voice_path(r);
 
     method = VOICE_METHOD_COUNT;
 
@@ -84,6 +76,24 @@ ngx_voice_find(ngx_voice_ctx_t *ctx)
     ctx->policy = &ctx->operation->policy;
 
     return NGX_OK;
+}
+
+
+/* An encoded slash is no slash. */
+voice_span_t
+ngx_voice_path(ngx_http_request_t *r)
+{
+    voice_span_t  path;
+
+    path = voice_span((char *) r->unparsed_uri.data, 0);
+
+    while (path.len < r->unparsed_uri.len
+           && memchr("?# ", path.ptr[path.len], 3) == NULL)
+    {
+        path.len++;
+    }
+
+    return path;
 }
 
 

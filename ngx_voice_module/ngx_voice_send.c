@@ -1,7 +1,7 @@
 
 /*
  * Sending: a reply from pieces that are not copied, its headers, the one
- * error body.
+ * error body, which has another head where errors are flat.
  */
 
 #include "ngx_voice.h"
@@ -18,6 +18,8 @@ static void ngx_voice_method_restore(ngx_http_request_t *r);
 static void ngx_voice_status_line(ngx_http_request_t *r);
 static ngx_int_t ngx_voice_error_headers(ngx_voice_ctx_t *ctx);
 static ngx_int_t ngx_voice_error_body(ngx_voice_ctx_t *ctx,
+    ngx_voice_pieces_t *pieces);
+static ngx_int_t ngx_voice_error_head(ngx_voice_ctx_t *ctx,
     ngx_voice_pieces_t *pieces);
 
 
@@ -175,6 +177,9 @@ ngx_voice_send_error(ngx_voice_ctx_t *ctx)
     r = ctx->request;
 
     if (r->header_sent) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "reply broken off: %ui \"%V\": %V", ctx->error.status,
+                      &ctx->error.code, &ctx->error.message);
         return NGX_ERROR;
     }
 
@@ -493,9 +498,9 @@ ngx_voice_error_body(ngx_voice_ctx_t *ctx, ngx_voice_pieces_t *pieces)
                            tm.ngx_tm_mday, tm.ngx_tm_hour, tm.ngx_tm_min,
                            tm.ngx_tm_sec, now->msec, &ctx->request_id) - p;
 
-    ngx_voice_piece(pieces, "{\"success\":false,\"error\":{\"code\":\"");
-
-    if (ngx_voice_piece_json(ctx, pieces, &ctx->error.code) != NGX_OK) {
+    if (ngx_voice_error_head(ctx, pieces) != NGX_OK
+        || ngx_voice_piece_json(ctx, pieces, &ctx->error.code) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -513,6 +518,30 @@ ngx_voice_error_body(ngx_voice_ctx_t *ctx, ngx_voice_pieces_t *pieces)
     }
 
     ngx_voice_piece_str(pieces, &rest);
+
+    return NGX_OK;
+}
+
+
+/* Up to the code. */
+static ngx_int_t
+ngx_voice_error_head(ngx_voice_ctx_t *ctx, ngx_voice_pieces_t *pieces)
+{
+    ngx_str_t  detail;
+
+    if (!ngx_voice_flat(ctx)) {
+        ngx_voice_piece(pieces,
+                        "{\"success\":false,\"error\":{\"code\":\"");
+        return NGX_OK;
+    }
+
+    if (ngx_voice_flat_detail(ctx, &detail) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_voice_piece(pieces, "{\"detail\":");
+    ngx_voice_piece_str(pieces, &detail);
+    ngx_voice_piece(pieces, ",\"error\":{\"code\":\"");
 
     return NGX_OK;
 }

@@ -1,6 +1,6 @@
 
 /*
- * Health, readiness, the contract's text and its page.
+ * Health, readiness, the contract's text, its page and its examples.
  */
 
 #include "ngx_voice.h"
@@ -56,6 +56,19 @@ ngx_voice_openapi(ngx_voice_ctx_t *ctx)
     span = voice_contract_text(ctx->conf->contract);
     text.data = (u_char *) span.ptr;
     text.len = span.len;
+
+    ngx_voice_finish(ctx, ngx_voice_send_text(ctx, NGX_HTTP_OK,
+                                              &ngx_voice_json_type, &text));
+}
+
+
+void
+ngx_voice_example(ngx_voice_ctx_t *ctx)
+{
+    ngx_str_t  text;
+
+    text.data = (u_char *) ctx->operation->contract->example;
+    text.len = ngx_strlen(text.data);
 
     ngx_voice_finish(ctx, ngx_voice_send_text(ctx, NGX_HTTP_OK,
                                               &ngx_voice_json_type, &text));

@@ -74,25 +74,15 @@ ngx_uint_t
 ngx_voice_tenant_admits(const ngx_voice_tenant_t *tenant,
     const struct sockaddr *address)
 {
-    u_char                      bytes[VOICE_ADDRESS_LEN];
-    ngx_uint_t                  i, allowed;
-    const ngx_voice_range_t    *range;
-    const struct sockaddr_in   *sin;
-    const struct sockaddr_in6  *sin6;
+    u_char                    bytes[VOICE_ADDRESS_LEN];
+    ngx_uint_t                i, allowed;
+    const ngx_voice_range_t  *range;
 
     if (tenant->nranges == 0) {
         return 1;
     }
 
-    if (address->sa_family == AF_INET) {
-        sin = (const struct sockaddr_in *) address;
-        voice_address_map(bytes, (const u_char *) &sin->sin_addr);
-
-    } else if (address->sa_family == AF_INET6) {
-        sin6 = (const struct sockaddr_in6 *) address;
-        ngx_memcpy(bytes, &sin6->sin6_addr, VOICE_ADDRESS_LEN);
-
-    } else {
+    if (ngx_voice_address_bytes(address, bytes) != NGX_OK) {
         return 0;
     }
 
@@ -111,6 +101,29 @@ ngx_voice_tenant_admits(const ngx_voice_tenant_t *tenant,
     }
 
     return allowed;
+}
+
+
+ngx_int_t
+ngx_voice_address_bytes(const struct sockaddr *address,
+    u_char bytes[VOICE_ADDRESS_LEN])
+{
+    const struct sockaddr_in   *sin;
+    const struct sockaddr_in6  *sin6;
+
+    if (address->sa_family == AF_INET) {
+        sin = (const struct sockaddr_in *) address;
+        voice_address_map(bytes, (const u_char *) &sin->sin_addr);
+        return NGX_OK;
+    }
+
+    if (address->sa_family == AF_INET6) {
+        sin6 = (const struct sockaddr_in6 *) address;
+        ngx_memcpy(bytes, &sin6->sin6_addr, VOICE_ADDRESS_LEN);
+        return NGX_OK;
+    }
+
+    return NGX_DECLINED;
 }
 
 

@@ -77,5 +77,9 @@ voice_rc_t ngx_voice_tenant_parse(const voice_contract_t *contract,
 ngx_uint_t ngx_voice_tenant_admits(const ngx_voice_tenant_t *tenant,
     const struct sockaddr *address);
 
+/* An address as ranges have them; NGX_DECLINED: it is none of IP. */
+ngx_int_t ngx_voice_address_bytes(const struct sockaddr *address,
+    u_char bytes[VOICE_ADDRESS_LEN]);
+
 
 #endif /* NGX_VOICE_TENANT_H */

@@ -22,8 +22,9 @@ single();
 tls();
 nodes();
 front();
+dropin();
 
-$voice->finish;
+$voice->finish(alerts => qr/"voice_tenancy/);
 
 
 # --- a single box ---------------------------------------------------------
@@ -187,6 +188,48 @@ sub front {
     like($reply->{headers}{'ratelimit-policy'} // '', qr/^"read";q=\d+/,
          'a proxied reply tells the limit');
     $node->stop;
+}
+
+
+# --- in the place of a PBX service ----------------------------------------
+
+sub dropin {
+    my %set = (TENANT => $owner->{tenant_id}, ALLOW => '127.0.0.0/8');
+
+    for my $listen ('0.0.0.0', '[::]') {
+        for my $allow ('', '10.0.0.0/8') {
+            my ($code, $text) = dropin_tested($listen, %set,
+                                              ALLOW => $allow);
+            is($code == 0 ? 'taken' : 'refused',
+               $allow ? 'taken' : 'refused',
+               "listening to $listen allowing \"$allow\" is "
+               . ($allow ? 'taken' : 'refused'));
+            like($text, qr/"voice_tenancy single" needs "allow"/, 'as told')
+                unless $allow;
+        }
+    }
+
+    my %bad = (TENANT => ['', qr/"tenant" must be the id/],
+               SUPERVISOR => ['wide', qr/"supervisor" must be/],
+               ALLOW => ['10.0.0.0/8,x', qr/"allow" must be/]);
+    for my $name (sort keys %bad) {
+        my ($code, $text) = dropin_tested('127.0.0.1', %set,
+                                          $name => $bad{$name}[0]);
+        isnt($code, 0, "$name=$bad{$name}[0] is refused");
+        like($text, $bad{$name}[1], 'as told');
+    }
+}
+
+
+# nginx -t of the sample, listening elsewhere.
+sub dropin_tested {
+    my ($listen, %set) = @_;
+
+    my $port = Voice::Node::free_port();
+    my $node = Voice::Node->prepare($voice, 'dropin3', sample => 'dropin',
+        set => { %set, LISTEN => "$listen:$port" });
+
+    return $node->test;
 }
 
 

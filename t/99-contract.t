@@ -49,7 +49,7 @@ sub served_by_edge {
 
     my $shape = $operations->{$name}{'x-shape'} // '';
 
-    return $shape =~ /^(?:contract|docs)$/ || $name eq 'health';
+    return $shape =~ /^(?:contract|docs|example)$/ || $name eq 'health';
 }
 
 

@@ -148,6 +148,23 @@ begin
 end
 $$;
 
+-- Nobody: the edge is of one tenant and takes packets of calls without
+-- credentials (voice_tenancy).  He is no person and no key, and has the role
+-- of a machine, whatever the edge says.
+create or replace function core.require_dropin(
+    p_actor uuid, p_role text, p_session uuid)
+returns void
+language plpgsql stable set search_path = core, pg_temp
+as $$
+begin
+    if p_actor is not null or p_session is not null
+       or p_role is distinct from 'service'
+    then
+        perform core.fail('AUTH_INVALID_TOKEN');
+    end if;
+end
+$$;
+
 -- The first thing of every statement of the edge: who asks, for which
 -- tenant.  Refuses with 401 or 403 what has changed since the token was
 -- signed.
@@ -180,6 +197,8 @@ begin
         perform core.require_key(p_tenant, p_actor, p_role);
     elsif p_actor_kind = 'federated' then
         perform core.require_federated(p_actor, p_role);
+    elsif p_actor_kind = 'dropin' then
+        perform core.require_dropin(p_actor, p_role, p_session);
     else
         perform core.fail('AUTH_INVALID_TOKEN');
     end if;

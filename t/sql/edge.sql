@@ -128,6 +128,17 @@ select throws_ok($$ select api.edge_session(pg_temp.tenant('Acme'),
 select is((api.enter(pg_temp.tenant('Acme'), gen_random_uuid(), 'federated',
                      'admin', null, 'r', null)).role, 'admin',
           'and enters with a role of ours');
+select is((api.enter(pg_temp.tenant('Acme'), null, 'dropin', 'service', null,
+                     'r', null)).role, 'service',
+          'nobody enters as a machine, where the edge says so');
+select throws_ok($$ select api.enter(pg_temp.tenant('Acme'), $$ || a || $$,
+    'dropin', $$ || r || $$, null, 'r', null) $$, 'V2401', null,
+    'but in no other role and as nobody else: ' || a || ', ' || r)
+  from (values ('null', '''owner'''), ('null', 'null'),
+               ('null', '''platform_admin'''),
+               ('gen_random_uuid()', '''service''')) v (a, r);
+select throws_ok($$ select api.enter(null, null, 'dropin', 'service', null,
+    'r', null) $$, 'V2401', null, 'nor without a tenant');
 reset role;
 
 -- what is written for whom: kind and number of new rows

@@ -10,6 +10,7 @@
 
 static void good(void);
 static void members(void);
+static void dress(void);
 static void roles(void);
 static void errors(void);
 static void holes(void);
@@ -33,7 +34,8 @@ main(void)
     if (ok(contract != NULL, "a good contract is read")) {
         good();
         members();
-        roles();
+        dress();
+    roles();
         errors();
         routing();
     }
@@ -104,6 +106,45 @@ members(void)
     is(post->token, "/tokens/access_token", "x-token is a pointer");
     ok(delete->index == 4 && delete->method == VOICE_METHOD_DELETE,
        "an operation knows its index and method");
+}
+
+
+/* What stands in an operation of its own file. */
+static void
+dress(void)
+{
+    voice_problem_t           problem;
+    voice_contract_t         *more;
+    const voice_operation_t  *dressed, *plain;
+
+    static const char  json[] =
+        "{\"paths\":{\"/v1/call/{x}\":{\"get\":{\"operationId\":\"dressed\","
+        "\"x-role\":\"public\",\"x-limit\":\"read\",\"tags\":[\"x\"],"
+        "\"x-shape\":\"example\",\"x-errors\":\"flat\","
+        "\"x-dropin\":\"supervisor\",\"parameters\":[{\"name\":\"x\","
+        "\"in\":\"path\",\"required\":true,\"schema\":{\"type\":"
+        "\"string\"}}],\"responses\":{\"200\":{\"description\":\"\","
+        "\"content\":{\"application/json\":{\"example\":{\"b\":1,\"a\":"
+        "[true]}}}}}}}}}";
+
+    more = create(json, &problem);
+    dressed = voice_contract_nearest(more, VOICE_SPAN("/v1/call/7"));
+    plain = voice_contract_nearest(more, VOICE_SPAN("/api/v1/nothing"));
+
+    is(dressed->function, "dressed", "an operation is near its path");
+    ok(voice_contract_nearest(more, VOICE_SPAN("/v1/nothing")) == dressed,
+       "and one that begins alike");
+    ok(voice_contract_nearest(more, VOICE_SPAN("/nothing")) == NULL,
+       "no operation is near a stranger");
+    is(dressed->example, "{\"b\":1,\"a\":[true]}",
+       "an example is its text, in its order");
+    ok(dressed->shape == VOICE_SHAPE_EXAMPLE && dressed->flat_errors
+       && dressed->dropin == VOICE_DROPIN_SUPERVISOR,
+       "errors may be flat, and nobody be let in");
+    ok(!plain->flat_errors && plain->dropin == VOICE_DROPIN_NONE
+       && plain->example == NULL, "if it says so");
+
+    voice_contract_destroy(more);
 }
 
 
@@ -193,6 +234,15 @@ static const struct {
     { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
       "\"x-limit\":\"read\",\"x-shape\":\"round\"," REPLY "}",
       "/x-shape", "is no shape we know" },
+    { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
+      "\"x-limit\":\"read\",\"x-shape\":\"example\"," REPLY "}",
+      "/x-shape", "needs an \"example\" of the reply 200" },
+    { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
+      "\"x-limit\":\"read\",\"x-errors\":\"round\"," REPLY "}",
+      "/x-errors", "must be \"flat\"" },
+    { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
+      "\"x-limit\":\"read\",\"x-dropin\":false," REPLY "}",
+      "/x-dropin", "must be true or \"supervisor\"" },
     { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
       "\"x-limit\":\"read\",\"x-max-body\":0," REPLY "}",
       "/x-max-body", "must be an integer of 1 to 1073741824" },

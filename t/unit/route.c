@@ -10,6 +10,7 @@ static void finding(void);
 static void methods(void);
 static void refusals(void);
 static void names(void);
+static void nearest(void);
 static void add(voice_routes_t *routes, const char *template);
 
 
@@ -20,6 +21,7 @@ main(void)
     methods();
     refusals();
     names();
+    nearest();
 
     return done_testing();
 }
@@ -113,6 +115,51 @@ methods(void)
     route = voice_routes_find(routes, VOICE_SPAN("/b"), 0, &methods,
                               captures);
     ok(route == NULL && methods == 0, "no path takes no method");
+
+    voice_routes_destroy(routes);
+}
+
+
+static void
+nearest(void)
+{
+    size_t           i;
+    voice_routes_t  *routes;
+
+    static const struct {
+        const char  *path;
+        const char  *template;
+    } rows[] = {
+        { "/a/b/7", "/a/b/{x}" },
+        { "/a/b", "/a/b/{x}" },
+        { "/a/b/", "/a/b/{x}" },
+        { "/a/b/7/8", "/a/b/{x}" },
+        { "/a/nothing", "/a/b/{x}" },
+        { "/c/7/d", "/c/{x}/d" },
+        { "/c/7", "/c/{x}/d" },
+        { "/c/7/e", "/c/{x}/d" },
+        { "/", "/" },
+        { "/nothing", NULL },
+        { "//", "/" },
+        { "", NULL },
+        { "a", NULL },
+    };
+
+    static const char *const  templates[] = { "/a/b/{x}", "/c/{x}/d", "/" };
+
+    routes = voice_routes_create();
+
+    for (i = 0; i < VOICE_ARRAY_SIZE(templates); i++) {
+        voice_route_fault_t  fault;
+
+        ok(voice_routes_add(routes, templates[i], i, templates[i], &fault)
+           == VOICE_OK, "a template is added");
+    }
+
+    for (i = 0; i < VOICE_ARRAY_SIZE(rows); i++) {
+        is(voice_routes_nearest(routes, voice_span_str(rows[i].path)),
+           rows[i].template, "the nearest of a path is found");
+    }
 
     voice_routes_destroy(routes);
 }

@@ -27,6 +27,17 @@ our @ISA = ('Voice');
 sub start {
     my ($class, $voice, $name, %opt) = @_;
 
+    my $self = $class->prepare($voice, $name, %opt);
+    $self->start_nginx;
+
+    return $self;
+}
+
+
+# Its configuration alone.
+sub prepare {
+    my ($class, $voice, $name, %opt) = @_;
+
     my $stack = $voice->{stack};
     my $data = "$stack->{data}/$name";
     my $port = free_port();
@@ -43,9 +54,29 @@ sub start {
     $self->configure($opt{sample}, %{$opt{set} || {}});
     $opt{edit}->("$data/etc") if $opt{edit};
     $self->own;
-    $self->start_nginx;
 
     return $self;
+}
+
+
+# nginx -t: its status and output.
+sub test {
+    my ($self) = @_;
+
+    my %preload = %{$self->{stack}{preload}};
+    local @ENV{keys %preload} = values %preload;
+    my $pid = open(my $out, '-|') // die "node: fork: $!\n";
+
+    if ($pid == 0) {
+        open STDERR, '>&', \*STDOUT;
+        my @command = $self->as_owner($self->nginx_command('-t'));
+        exec { $command[0] } @command or POSIX::_exit(127);
+    }
+
+    my $text = join '', <$out>;
+    close $out;
+
+    return ($? >> 8, $text);
 }
 
 
