@@ -85,6 +85,8 @@ static const struct {
       "Attempts of jobs that will be repeated." },
     { "jobs_rescued", "jobs_rescued_total", "counter", "kind",
       "Jobs taken back from workers that vanished." },
+    { "jobs_deferred", "jobs_deferred_total", "counter", "kind",
+      "Jobs put off because a service was left alone." },
     { "logins", "logins_total", "counter", "result",
       "Logins, by result." }
 };

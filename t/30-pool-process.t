@@ -17,7 +17,7 @@ my $config = "$data/etc/workers.conf";
 my $log = "$voice->{stack}{log}/workers.log";
 my $json = JSON::PP->new;
 
-ok(settled(7), 'two queues of two children, keeper, relay and agent run');
+ok(settled(9), 'three queues of two children, keeper, relay and agent run');
 
 ok($voice->wait_for(sub { logged(qr/this relay leads/) }, 20),
    'the relay leads');
@@ -57,7 +57,7 @@ sub returning {
             !grep { $_ == $child } $voice->children('workers') }, 20);
     }
 
-    ok(settled(7), 'each child that is killed comes back');
+    ok(settled(9), 'each child that is killed comes back');
 }
 
 
@@ -74,9 +74,9 @@ sub restarts {
     }, 10);
 
     # after 0.2, 0.4, 0.8, 1.6 and 3.2 seconds
-    cmp_ok(scalar keys %seen, '<=', 7 * 6,
+    cmp_ok(scalar keys %seen, '<=', 9 * 6,
            'a child that dies at once is started later and later');
-    ok(settled(7), 'and yet again');
+    ok(settled(9), 'and yet again');
 }
 
 
@@ -86,7 +86,7 @@ sub stopped_child {
     kill 'STOP', $child;
     ok($voice->wait_for(sub { logged(qr/\($child\) is killed: it is stopped/)
                         }, 30), 'a child that was stopped is killed');
-    ok(settled(7), 'and replaced');
+    ok(settled(9), 'and replaced');
 }
 
 
@@ -129,7 +129,7 @@ sub log_reopened {
     kill 'KILL', $child;
     ok($voice->wait_for(sub { logged(qr/\($child\) died/) }, 20),
        'what is said after it stands in the new file');
-    ok(settled(7), 'all children are back');
+    ok(settled(9), 'all children are back');
 }
 
 
@@ -156,12 +156,12 @@ sub good_reload {
     kill 'HUP', $voice->pid('workers');
     ok($voice->wait_for(sub {
         my @now = $voice->children('workers');
-        return @now == 6 && !grep { $before{$_} } @now;
+        return @now == 8 && !grep { $before{$_} } @now;
     }, 60), 'a good file replaces all children and drops what is not wanted');
 
     Voice::spew($config, $good);
     kill 'HUP', $voice->pid('workers');
-    ok($voice->wait_for(sub { $voice->children('workers') == 7 }, 60),
+    ok($voice->wait_for(sub { $voice->children('workers') == 9 }, 60),
        'and adds what is wanted again');
 }
 

@@ -27,7 +27,8 @@ void
 job_fault(job_result_t *result, provider_e kind,
     const provider_fault_t *fault)
 {
-    job_end(result, kind == PROVIDER_RETRY ? JOB_RETRY : JOB_DEAD, "%s",
+    job_end(result, kind == PROVIDER_RETRY ? JOB_RETRY
+                    : kind == PROVIDER_OPEN ? JOB_DEFER : JOB_DEAD, "%s",
             fault->reason);
     result->retry_after = fault->retry_after;
 }

@@ -18,11 +18,14 @@ void job_test_execution(const worker_settings_t *settings,
 void job_validation(const worker_settings_t *settings,
     const worker_job_t *job, job_result_t *result);
 
+void job_call_processing(const worker_settings_t *settings,
+    const worker_job_t *job, job_result_t *result);
+
 /* How a job ends otherwise than well. */
 void job_end(job_result_t *result, job_outcome_e outcome, const char *error,
     ...) __attribute__((format(printf, 3, 4)));
 
-/* The same after a provider's fault (RETRY, DEAD or UNSUPPORTED). */
+/* The same after a provider's fault (anything but OK). */
 void job_fault(job_result_t *result, provider_e kind,
     const provider_fault_t *fault);
 

@@ -3,12 +3,14 @@
  * The tables of providers, and what several of them need.
  */
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "../lib/voice_code.h"
 #include "../lib/voice_json.h"
+#include "../lib/voice_text.h"
 #include "provider.h"
 
 
@@ -28,6 +30,20 @@ static const provider_embeddings_t *const  embeddings[] = {
     &provider_embeddings_openai,
     NULL
 };
+
+static const provider_analysis_t *const  analyses[] = {
+    &provider_analysis_http,
+    &provider_analysis_openai,
+    NULL
+};
+
+static const char *const  sentiments[] = {
+    "positive", "negative", "neutral", NULL
+};
+
+
+static int sentiment_known(const char *sentiment);
+static int text_kept(const char *text, size_t max);
 
 
 const provider_agent_t *
@@ -73,6 +89,57 @@ provider_embeddings_find(const char *name)
     }
 
     return embeddings[i];
+}
+
+
+const provider_analysis_t *
+provider_analysis_find(const char *name)
+{
+    size_t  i;
+
+    for (i = 0; analyses[i] != NULL && strcmp(analyses[i]->name, name) != 0;
+         i++)
+    {
+        /* void */
+    }
+
+    return analyses[i];
+}
+
+
+void
+provider_insight_release(provider_insight_t *insight)
+{
+    free(insight->transcription);
+    free(insight->summary);
+    memset(insight, 0, sizeof(provider_insight_t));
+}
+
+
+provider_e
+provider_insight_check(const provider_insight_t *insight, size_t max,
+    provider_fault_t *fault)
+{
+    const char  *what;
+
+    what = insight->transcription == NULL ? "no transcription"
+           : !text_kept(insight->transcription, max)
+             ? "a transcription that cannot be kept"
+           : insight->summary != NULL && !text_kept(insight->summary, max)
+             ? "a summary that cannot be kept"
+           : !sentiment_known(insight->sentiment) ? "no sentiment"
+           : !isnan(insight->score)
+             && !(insight->score >= -1 && insight->score <= 1)
+             ? "a score that is none"
+           : !(insight->confidence <= 1) ? "a confidence that is none"
+           : NULL;
+
+    if (what != NULL) {
+        return provider_fail(fault, PROVIDER_RETRY,
+                             "the analysis answered with %s", what);
+    }
+
+    return PROVIDER_OK;
 }
 
 
@@ -137,6 +204,7 @@ provider_fail(provider_fault_t *fault, provider_e kind, const char *reason,
     va_end(args);
 
     fault->retry_after = 0;
+    fault->garbage = 0;
 
     return kind;
 }
@@ -150,6 +218,10 @@ provider_http_fault(const char *who, const worker_http_reply_t *reply,
 
     kind = reply->retryable ? PROVIDER_RETRY : PROVIDER_DEAD;
 
+    if (reply->result == WORKER_HTTP_OPEN && reply->attempts == 1) {
+        kind = PROVIDER_OPEN;
+    }
+
     if (reply->result == WORKER_HTTP_STATUS
         && (reply->status == 401 || reply->status == 403))
     {
@@ -159,6 +231,10 @@ provider_http_fault(const char *who, const worker_http_reply_t *reply,
     } else if (reply->result == WORKER_HTTP_STATUS && reply->status != 0) {
         (void) provider_fail(fault, kind, "%s answered with status %d", who,
                              reply->status);
+    } else if (reply->result == WORKER_HTTP_GARBAGE) {
+        (void) provider_fail(fault, kind, "%s answered with %s", who,
+                             reply->error[0] == '\0' ? "garbage"
+                                                     : reply->error);
     } else {
         (void) provider_fail(fault, kind, "%s did not answer (%s): %s", who,
                              worker_http_reason(reply->result), reply->error);
@@ -207,4 +283,26 @@ provider_base64(voice_span_t text, size_t *len)
     }
 
     return out;
+}
+
+
+static int
+sentiment_known(const char *sentiment)
+{
+    size_t  i;
+
+    for (i = 0; sentiments[i] != NULL; i++) {
+        if (strcmp(sentiments[i], sentiment) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static int
+text_kept(const char *text, size_t max)
+{
+    return strlen(text) <= max && voice_text_valid(voice_span_str(text));
 }

@@ -1,8 +1,9 @@
 
 /*
  * The outside that the jobs need, each kind of it behind one small struct:
- * text to speech, speech to text, voice agents under test, embeddings.  A
- * new provider is one file and a row in the table of provider.c.
+ * text to speech, speech to text, voice agents under test, embeddings,
+ * analysis of calls.  A new provider is one file and a row in the table of
+ * provider.c.
  */
 
 #ifndef PROVIDER_H
@@ -27,6 +28,7 @@ typedef enum {
     PROVIDER_OK = 0,
     PROVIDER_UNSUPPORTED,              /* not in this language or voice */
     PROVIDER_RETRY,                    /* passing fault */
+    PROVIDER_OPEN,                     /* not asked: its circuit is open */
     PROVIDER_DEAD                      /* will never work */
 } provider_e;
 
@@ -35,6 +37,7 @@ typedef enum {
 typedef struct {
     char  reason[PROVIDER_REASON_MAX]; /* a sentence without any secret */
     int   retry_after;                 /* seconds, 0: not told */
+    int   garbage;                     /* bool: an answer, and no good one */
 } provider_fault_t;
 
 
@@ -160,12 +163,60 @@ typedef struct {
 } provider_embeddings_t;
 
 
+/* --- analysis of calls --------------------------------------------------- */
+
+/* A call as it was recorded: a text or a WAV file, the other one is empty. */
+typedef struct {
+    voice_span_t  call_id;             /* external id */
+    voice_span_t  text;                /* UTF-8, packets joined by spaces */
+    voice_span_t  wav;                 /* 16 bit mono, 8 to 48 kHz; a mapped
+                                          file of any length */
+    voice_span_t  language;            /* BCP 47; empty: to be detected */
+    int64_t       packets;             /* that there are */
+    int64_t       missing;             /* that never came */
+} provider_conversation_t;
+
+
+/* What came of it; provider_insight_release() frees it. */
+typedef struct {
+    char    *transcription;            /* never NULL after PROVIDER_OK */
+    int64_t  cut;                      /* bytes of it left out */
+    char    *summary;                  /* NULL: not told */
+    char     sentiment[16];            /* "positive", "negative", "neutral" */
+    double   score;                    /* -1..1; NAN: not told */
+    double   confidence;               /* 0..1; negative: not told */
+    char     method[64];               /* "lexicon", "openai:gpt-4o-mini" */
+    char     language[36];             /* BCP 47; "": not told */
+} provider_insight_t;
+
+
+typedef struct {
+    const char  *name;                 /* "http" */
+
+    /* *insight is zero before; released by the caller whatever came. */
+    provider_e (*analyse)(const provider_call_t *call,
+        const provider_conversation_t *conversation,
+        provider_insight_t *insight, provider_fault_t *fault);
+} provider_analysis_t;
+
+
+void provider_insight_release(provider_insight_t *insight);
+
+/*
+ * Is it well formed and of at most max bytes of text?  PROVIDER_OK, or
+ * PROVIDER_RETRY: what made it may do better the next time.
+ */
+provider_e provider_insight_check(const provider_insight_t *insight,
+    size_t max, provider_fault_t *fault) VOICE_MUST_CHECK;
+
+
 /* --- tables -------------------------------------------------------------- */
 
 /* By name; NULL if unknown. */
 const provider_agent_t *provider_agent_find(const char *name);
 const provider_asr_t *provider_asr_find(const char *name);
 const provider_embeddings_t *provider_embeddings_find(const char *name);
+const provider_analysis_t *provider_analysis_find(const char *name);
 
 extern const provider_tts_t         provider_tts_flite;
 extern const provider_asr_t         provider_asr_pocketsphinx;
@@ -173,6 +224,8 @@ extern const provider_asr_t         provider_asr_openai;
 extern const provider_agent_t       provider_agent_houndify;
 extern const provider_agent_t       provider_agent_http;
 extern const provider_embeddings_t  provider_embeddings_openai;
+extern const provider_analysis_t    provider_analysis_http;
+extern const provider_analysis_t    provider_analysis_openai;
 
 /* Writes a fault; returns its kind. */
 provider_e provider_fail(provider_fault_t *fault, provider_e kind,

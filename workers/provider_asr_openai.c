@@ -38,6 +38,8 @@ static int openai_prepare(openai_call_t *openai,
 static char *openai_body(const openai_call_t *openai,
     const provider_call_t *call, const provider_recording_t *recording,
     size_t *len);
+static void openai_language(const openai_call_t *openai,
+    voice_span_t language, char out[OPENAI_HEAD / 2]);
 static provider_e openai_read(const worker_profile_t *profile,
     const worker_http_reply_t *reply, provider_transcript_t *transcript,
     provider_fault_t *fault);
@@ -126,23 +128,21 @@ static char *
 openai_body(const openai_call_t *openai, const provider_call_t *call,
     const provider_recording_t *recording, size_t *len)
 {
-    int           head, tail;
-    char         *body;
-    const char   *b = openai->boundary;
-    voice_span_t  primary;
+    int          head, tail;
+    char        *body;
+    char         language[OPENAI_HEAD / 2];
+    const char  *b = openai->boundary;
 
     body = malloc(recording->wav.len + OPENAI_HEAD * 2);
     if (body == NULL) {
         return NULL;
     }
 
-    primary = voice_language_primary(recording->language);
+    openai_language(openai, recording->language, language);
 
     head = snprintf(body, OPENAI_HEAD,
         "--%s\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\n"
-        "%.200s\r\n"
-        "--%s\r\nContent-Disposition: form-data; name=\"language\"\r\n\r\n"
-        "%.*s\r\n"
+        "%.200s\r\n%s"
         "--%s\r\nContent-Disposition: form-data; name=\"response_format\""
         "\r\n\r\njson\r\n"
         "--%s\r\nContent-Disposition: form-data; name=\"temperature\""
@@ -151,7 +151,7 @@ openai_body(const openai_call_t *openai, const provider_call_t *call,
         "filename=\"answer.wav\"\r\nContent-Type: audio/wav\r\n\r\n",
         b, call->profile->model[0] == '\0' ? OPENAI_MODEL
                                            : call->profile->model,
-        b, (int) primary.len, primary.ptr, b, b, b);
+        language, b, b, b);
 
     memcpy(body + head, recording->wav.ptr, recording->wav.len);
 
@@ -161,6 +161,25 @@ openai_body(const openai_call_t *openai, const provider_call_t *call,
     *len = (size_t) head + recording->wav.len + (size_t) tail;
 
     return body;
+}
+
+
+/* The part of the form; none where it is to be detected. */
+
+static void
+openai_language(const openai_call_t *openai, voice_span_t language,
+    char out[OPENAI_HEAD / 2])
+{
+    voice_span_t  primary;
+
+    out[0] = '\0';
+    primary = voice_language_primary(language);
+
+    if (primary.len > 0) {
+        snprintf(out, OPENAI_HEAD / 2, "--%s\r\nContent-Disposition: "
+                 "form-data; name=\"language\"\r\n\r\n%.*s\r\n",
+                 openai->boundary, (int) primary.len, primary.ptr);
+    }
 }
 
 
@@ -180,8 +199,10 @@ openai_read(const worker_profile_t *profile,
     json_decref(root);
 
     if (transcript->text == NULL) {
-        return provider_fail(fault, PROVIDER_DEAD,
+        (void) provider_fail(fault, PROVIDER_DEAD,
                              "the ASR answered without a text");
+        fault->garbage = 1;
+        return PROVIDER_DEAD;
     }
 
     if (strlen(transcript->text) > PROVIDER_TEXT_MAX) {

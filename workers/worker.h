@@ -15,6 +15,7 @@
 
 
 typedef struct worker_settings_s  worker_settings_t;   /* worker_settings.h */
+typedef struct worker_offer_s     worker_offer_t;      /* worker_offer.h */
 
 
 /* One claimed job. */
@@ -33,12 +34,15 @@ typedef struct {
     json_t   *input;                   /* what work.start_<kind> gave, NULL
                                           without one; the loop's */
     worker_arena_t  *arena;            /* released after the job's end */
+    worker_offer_t  *offer;            /* for statements of the kind */
 } worker_job_t;
 
 
 typedef enum {
     JOB_DONE = 0,                      /* result goes to work.finish_<kind> */
     JOB_RETRY,                         /* passing fault: try again later */
+    JOB_DEFER,                         /* nothing was tried: again after
+                                          retry_after, not an attempt */
     JOB_DEAD                           /* will never work: no more attempts */
 } job_outcome_e;
 

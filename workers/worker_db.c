@@ -28,12 +28,15 @@ const char  worker_sql_claim[] =
     "from work.claim($1, $2, $3)";
 const char  worker_sql_fail[] =
     "select accepted, state, wake from work.fail($1, $2, $3, $4, $5)";
+const char  worker_sql_defer[] =
+    "select accepted, state, wake from work.defer($1, $2, $3, $4)";
 const char  worker_sql_release[] =
     "select accepted, state, wake from work.release($1, $2, $3)";
 const char  worker_sql_beat[] =
     "select work.beat($1, $2, $3, $4) as lost";
 const char  worker_sql_rescue[] = "select work.rescue() as wake";
-const char  worker_sql_due[] = "select queue, n from work.due($1)";
+const char  worker_sql_due[] =
+    "select queue, n, next_ms from work.due($1)";
 const char  worker_sql_relay_take[] =
     "select tenant_id, seq, type, channels, body from work.relay_take($1)";
 const char  worker_sql_relay_done[] = "select work.relay_done($1, $2)";

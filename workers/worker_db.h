@@ -32,6 +32,7 @@ typedef enum {
 extern const char  worker_sql_kinds[];
 extern const char  worker_sql_claim[];
 extern const char  worker_sql_fail[];
+extern const char  worker_sql_defer[];
 extern const char  worker_sql_release[];
 extern const char  worker_sql_beat[];
 extern const char  worker_sql_rescue[];

@@ -17,6 +17,8 @@
 #define HTTP_BACKOFF_MIN   2000
 #define HTTP_BACKOFF_MAX   10000
 #define HTTP_RESPONSE      (1 << 20)
+#define HTTP_OPEN_MS       30000
+#define HTTP_PROBE_MS      30000       /* without a limit of the attempt */
 
 
 static int request_valid(const worker_http_request_t *request,
@@ -27,6 +29,8 @@ static void call_attempts(worker_http_request_t *request,
     worker_http_reply_t *reply, const char *origin);
 static int attempt(worker_http_request_t *request,
     worker_http_reply_t *reply, const char *origin);
+static int attempt_longest(const worker_http_request_t *request);
+static int attempt_seconds(int64_t ms);
 static int attempt_again(const worker_http_request_t *request,
     const worker_http_reply_t *reply);
 static int64_t attempt_pause(const worker_http_reply_t *reply);
@@ -47,6 +51,7 @@ static const struct {
     [WORKER_HTTP_REFUSED] = { "refused", 0 },
     [WORKER_HTTP_OPEN] = { "circuit_open", 1 },
     [WORKER_HTTP_ABORTED] = { "aborted", 0 },
+    [WORKER_HTTP_GARBAGE] = { "garbage", 1 },
     [WORKER_HTTP_INTERNAL] = { "internal", 0 }
 };
 
@@ -64,6 +69,7 @@ worker_http_request_init(worker_http_request_t *request,
         request->max_response = (size_t) profile->max_response;
         request->retries = profile->retries;
         request->allow_private = profile->allow_private != 0;
+        request->open_ms = profile->open_ms;
     }
 }
 
@@ -261,13 +267,14 @@ attempt(worker_http_request_t *request, worker_http_reply_t *reply,
 
     reply->attempts++;
 
-    if (!request->no_breaker && !worker_breaker_admits(origin)) {
+    if (!request->no_breaker
+        && !worker_breaker_admits(origin, attempt_longest(request)))
+    {
         worker_http_problem(reply, WORKER_HTTP_OPEN,
                             "too many calls have failed: \"%s\" is left "
                             "alone for a while", origin);
         reply->retryable = 1;
-        reply->retry_after = 1 + (int) (worker_breaker_left_ms(origin)
-                                        / 1000);
+        reply->retry_after = attempt_seconds(worker_breaker_left_ms(origin));
         return 0;
     }
 
@@ -288,16 +295,41 @@ attempt(worker_http_request_t *request, worker_http_reply_t *reply,
     }
 
     worker_http_attempt(request, reply, origin);
+
+    if (reply->result == WORKER_HTTP_OK && request->accept != NULL
+        && !request->accept(request->accept_data, reply))
+    {
+        reply->result = WORKER_HTTP_GARBAGE;
+    }
+
     reply->retryable = result_retryable(reply);
 
     /* a host that answers "no" is a healthy one */
     good = !reply->retryable && reply->result != WORKER_HTTP_TLS;
 
     if (!request->no_breaker) {
-        worker_breaker_result(origin, good);
+        worker_breaker_result(origin, good, request->open_ms == 0
+                                            ? HTTP_OPEN_MS
+                                            : request->open_ms);
     }
 
     return 1;
+}
+
+
+/* How long an attempt can take, in ms. */
+static int
+attempt_longest(const worker_http_request_t *request)
+{
+    return request->timeout_ms == 0 ? HTTP_PROBE_MS : request->timeout_ms;
+}
+
+
+/* Rounded up, at least one. */
+static int
+attempt_seconds(int64_t ms)
+{
+    return ms <= 1000 ? 1 : (int) ((ms + 999) / 1000);
 }
 
 

@@ -29,11 +29,13 @@ typedef enum {
     WORKER_HTTP_REFUSED,               /* private address, bad URL */
     WORKER_HTTP_OPEN,                  /* the host's circuit is open */
     WORKER_HTTP_ABORTED,               /* a callback ended the call */
+    WORKER_HTTP_GARBAGE,               /* a 2xx that accept() refused */
     WORKER_HTTP_INTERNAL               /* out of memory, libcurl */
 } worker_http_e;
 
 
 typedef struct worker_http_request_s  worker_http_request_t;
+typedef struct worker_http_reply_s    worker_http_reply_t;
 
 
 /*
@@ -59,6 +61,13 @@ typedef int (*worker_http_prepare_pt)(void *data,
     worker_http_request_t *request, int attempt);
 
 
+/*
+ * Judges a 2xx reply: 0 makes it a failed attempt, WORKER_HTTP_GARBAGE, for
+ * the circuit breaker too; then reply->error may have been written.
+ */
+typedef int (*worker_http_accept_pt)(void *data, worker_http_reply_t *reply);
+
+
 struct worker_http_request_s {
     const char            *method;     /* "GET", "POST", ... */
     const char            *url;
@@ -74,6 +83,8 @@ struct worker_http_request_s {
     worker_http_prepare_pt prepare;    /* NULL; needed for read to be
                                           tried again */
     void                  *prepare_data;
+    worker_http_accept_pt  accept;     /* NULL: any 2xx is good */
+    void                  *accept_data;
     int                    connect_ms; /* 0: 5000 */
     int                    timeout_ms; /* of one attempt; 0: 30000 */
     int64_t                deadline_ms;        /* CLOCK_MONOTONIC, of all
@@ -82,6 +93,8 @@ struct worker_http_request_s {
     size_t                 max_response;       /* 0: 1 MiB */
     int                    retries;    /* after the first attempt; waits of
                                           2, 4, 8, 10, 10 .. seconds */
+    int                    open_ms;    /* how long the host is left alone
+                                          after failures; 0: 30000 */
     unsigned               allow_private:1;    /* 0: loopback, private and
                                           link-local addresses refused */
     unsigned               no_breaker:1;       /* the caller has its own
@@ -89,7 +102,7 @@ struct worker_http_request_s {
 };
 
 
-typedef struct {
+struct worker_http_reply_s {
     worker_http_e  result;
     int            status;             /* 0: no reply */
     char          *body;               /* NUL terminated for convenience;
@@ -108,7 +121,7 @@ typedef struct {
     int64_t        total_ms;           /* last byte of the reply */
     char           error[160];         /* a sentence without any secret:
                                           host and reason, no query */
-} worker_http_reply_t;
+};
 
 
 /*
@@ -134,7 +147,7 @@ voice_span_t worker_http_header(const worker_http_reply_t *reply,
 /* A result as a word for logs and stored errors: "timeout". */
 const char *worker_http_reason(worker_http_e result);
 
-/* Closes kept connections, forgets the breakers. */
+/* Closes kept connections, forgets breakers that only this process has. */
 void worker_http_cleanup(void);
 
 

@@ -6,7 +6,6 @@
  */
 
 #include <inttypes.h>
-#include <poll.h>
 #include <stdlib.h>
 
 #include "worker_child.h"
@@ -14,10 +13,10 @@
 #include "worker_jobs.h"
 #include "worker_log.h"
 #include "worker_loop.h"
+#include "worker_offer.h"
 #include "worker_trace.h"
 
 
-#define JOB_PAUSE_MS         250
 #define JOB_UNKNOWN_SECONDS  60        /* a kind of a newer schema */
 
 
@@ -27,19 +26,11 @@ typedef struct {
     job_result_t              result;
     const worker_job_kind_t  *kind;
     worker_report_t           report;
-    worker_db_t              *db;
+    worker_offer_t            offer;
     worker_redis_t           *redis;
     int64_t                   begin_ms;
     char                      token[24];
 } run_t;
-
-
-typedef enum {
-    OFFER_TAKEN = 0,
-    OFFER_STALE,                       /* the job is no longer ours */
-    OFFER_REFUSED,                     /* SQL will never take it */
-    OFFER_LATE                         /* the lease ran out before */
-} offer_e;
 
 
 static worker_claim_e run_claim(run_t *run, const char *worker,
@@ -49,29 +40,18 @@ static int copy_column(char *out, size_t size, const PGresult *row,
     const char *column);
 static int64_t number_column(const PGresult *row, const char *column);
 static void run_job(run_t *run, const worker_settings_t *settings);
-static offer_e run_start(run_t *run);
+static worker_offer_e run_start(run_t *run);
 static void run_end(run_t *run);
-static offer_e run_finish(run_t *run);
-static offer_e run_fail(run_t *run);
-static offer_e run_offer(run_t *run, const char *sql,
-    const char *const *params, int nparams, PGresult **row);
-static offer_e offer_error(run_t *run, const PGresult *row);
-static int error_passes(const char *sqlstate);
+static worker_offer_e run_finish(run_t *run);
+static worker_offer_e run_fail(run_t *run);
 static void run_failed(run_t *run, job_outcome_e outcome, const char *error,
     int retry_after);
 static void run_clear(run_t *run);
 static void run_report(run_t *run, worker_slot_e state);
 
 
-static const char *const  outcome_names[] = { "done", "retry", "dead" };
-
-static const char *const  offer_names[] = {
-    "taken", "stale", "refused", "late"
-};
-
-/* SQL errors that pass by themselves, by the start of their SQLSTATE. */
-static const char *const  passing_errors[] = {
-    "08", "0A000", "26000", "40", "53", "55P03", "57", "58", NULL
+static const char *const  outcome_names[] = {
+    "done", "retry", "defer", "dead"
 };
 
 
@@ -83,7 +63,7 @@ worker_job_run_one(const worker_settings_t *settings, const char *queue,
     worker_claim_e  claim;
 
     memset(&run, 0, sizeof(run_t));
-    run.db = db;
+    run.offer.db = db;
     run.redis = redis;
     run.begin_ms = worker_now_ms();
 
@@ -117,14 +97,15 @@ run_claim(run_t *run, const char *worker, const char *queue)
 
     const char *const  params[] = { worker, queue, "1" };
 
-    rc = worker_db_run(run->db, worker_sql_claim, params, 3, &row);
+    rc = worker_db_run(run->offer.db, worker_sql_claim, params, 3, &row);
 
     if (rc == WORKER_DB_DOWN) {
         return WORKER_CLAIM_DOWN;
     }
 
     if (rc == WORKER_DB_ERROR) {
-        worker_log(WORKER_LOG_ERROR, "claim: %s", worker_db_problem(run->db));
+        worker_log(WORKER_LOG_ERROR, "claim: %s",
+                   worker_db_problem(run->offer.db));
         PQclear(row);
         return WORKER_CLAIM_DOWN;
     }
@@ -194,6 +175,8 @@ run_read(run_t *run, const PGresult *row)
     run->report.token = token;
     run->report.hard_ms = run->begin_ms + hard * 1000;
     run->report.lease_ms = run->report.hard_ms + WORKER_LEASE_SLACK_MS;
+    run->offer.until_ms = run->report.lease_ms;
+    job->offer = &run->offer;
 
     return job->args != NULL && job->arena != NULL;
 }
@@ -238,7 +221,7 @@ number_column(const PGresult *row, const char *column)
 static void
 run_job(run_t *run, const worker_settings_t *settings)
 {
-    offer_e  start;
+    worker_offer_e  start;
 
     run->kind = worker_job_find(run->job.kind);
 
@@ -250,12 +233,12 @@ run_job(run_t *run, const worker_settings_t *settings)
 
     start = run_start(run);
 
-    if (start == OFFER_STALE || start == OFFER_LATE) {
+    if (start == WORKER_OFFER_STALE || start == WORKER_OFFER_LATE) {
         run_failed(run, JOB_RETRY, "the job is not held any more", 0);
         return;
     }
 
-    if (start == OFFER_REFUSED) {
+    if (start == WORKER_OFFER_REFUSED) {
         return;
     }
 
@@ -264,22 +247,27 @@ run_job(run_t *run, const worker_settings_t *settings)
 }
 
 
-/* Fetches the input; after OFFER_REFUSED the result says why. */
-static offer_e
+/* Fetches the input; after WORKER_OFFER_REFUSED the result says why. */
+static worker_offer_e
 run_start(run_t *run)
 {
-    offer_e      offer;
-    PGresult    *row;
-    const char  *input;
+    PGresult        *row;
+    const char      *input;
+    worker_offer_e   offer;
 
     const char *const  params[] = { run->job.id, run->token };
 
     if (run->kind->start_sql == NULL) {
-        return OFFER_TAKEN;
+        return WORKER_OFFER_TAKEN;
     }
 
-    offer = run_offer(run, run->kind->start_sql, params, 2, &row);
-    if (offer != OFFER_TAKEN) {
+    offer = worker_offer(&run->offer, run->kind->start_sql, params, 2, &row);
+
+    if (offer == WORKER_OFFER_REFUSED) {
+        run_failed(run, JOB_RETRY, run->offer.error, 0);
+    }
+
+    if (offer != WORKER_OFFER_TAKEN) {
         return offer;
     }
 
@@ -290,23 +278,23 @@ run_start(run_t *run)
 
     if (run->job.input == NULL) {
         run_failed(run, JOB_RETRY, "the input of the job is no JSON", 0);
-        return OFFER_REFUSED;
+        return WORKER_OFFER_REFUSED;
     }
 
-    return OFFER_TAKEN;
+    return WORKER_OFFER_TAKEN;
 }
 
 
 static void
 run_end(run_t *run)
 {
-    offer_e             offer;
     worker_log_e        level;
+    worker_offer_e      offer;
     worker_log_field_t  duration;
 
     run_report(run, WORKER_SLOT_FINISHING);
 
-    offer = OFFER_REFUSED;
+    offer = WORKER_OFFER_REFUSED;
 
     if (run->result.outcome == JOB_DONE) {
         offer = run_finish(run);
@@ -319,25 +307,26 @@ run_end(run_t *run)
     duration.name = "duration_ms";
     duration.value = worker_now_ms() - run->begin_ms;
 
-    level = run->result.outcome == JOB_DONE && offer == OFFER_TAKEN
+    level = run->result.outcome == JOB_DONE && offer == WORKER_OFFER_TAKEN
             ? WORKER_LOG_INFO : WORKER_LOG_WARN;
 
     worker_log_number(level, duration, "job.finished: %s, %s%s%s",
-                      outcome_names[run->result.outcome], offer_names[offer],
+                      outcome_names[run->result.outcome],
+                      worker_offer_name(offer),
                       run->result.error[0] == '\0' ? "" : ": ",
                       run->result.error);
 }
 
 
 /* What SQL refuses for ever becomes a failure of the job. */
-static offer_e
+static worker_offer_e
 run_finish(run_t *run)
 {
-    char        *text;
-    offer_e      offer;
-    PGresult    *row;
-    const char  *accepted;
-    const char  *params[3];
+    char            *text;
+    PGresult        *row;
+    const char      *accepted;
+    const char      *params[3];
+    worker_offer_e   offer;
 
     text = NULL;
 
@@ -345,7 +334,7 @@ run_finish(run_t *run)
         text = json_dumps(run->result.result, JSON_COMPACT | JSON_ENCODE_ANY);
         if (text == NULL) {
             run_failed(run, JOB_RETRY, "the result is no JSON", 0);
-            return OFFER_REFUSED;
+            return WORKER_OFFER_REFUSED;
         }
     }
 
@@ -353,17 +342,21 @@ run_finish(run_t *run)
     params[1] = run->token;
     params[2] = text;
 
-    offer = run_offer(run, run->kind->finish_sql, params, 3, &row);
+    offer = worker_offer(&run->offer, run->kind->finish_sql, params, 3, &row);
     free(text);
 
-    if (offer != OFFER_TAKEN) {
+    if (offer == WORKER_OFFER_REFUSED) {
+        run_failed(run, JOB_RETRY, run->offer.error, 0);
+    }
+
+    if (offer != WORKER_OFFER_TAKEN) {
         return offer;
     }
 
     accepted = worker_db_value(row, 0, "accepted");
 
     if (accepted == NULL || accepted[0] != 't') {
-        offer = OFFER_STALE;
+        offer = WORKER_OFFER_STALE;
 
     } else {
         worker_redis_wake_all(run->redis, worker_db_value(row, 0, "wake"));
@@ -375,132 +368,43 @@ run_finish(run_t *run)
 }
 
 
-static offer_e
+static worker_offer_e
 run_fail(run_t *run)
 {
-    char        after[16];
-    offer_e     offer;
-    PGresult   *row;
-    const char *accepted;
+    int              deferred;
+    char             after[16];
+    PGresult        *row;
+    const char      *accepted;
+    worker_offer_e   offer;
 
-    const char *const  params[] = {
+    const char *const  failed[] = {
         run->job.id, run->token, run->result.error,
         run->result.outcome == JOB_RETRY ? "true" : "false", after
     };
+    const char *const  waits[] = {
+        run->job.id, run->token, run->result.error, after
+    };
 
     snprintf(after, sizeof(after), "%d", run->result.retry_after);
+    deferred = run->result.outcome == JOB_DEFER;
 
-    offer = run_offer(run, worker_sql_fail, params, 5, &row);
-    if (offer != OFFER_TAKEN) {
+    offer = worker_offer(&run->offer,
+                         deferred ? worker_sql_defer : worker_sql_fail,
+                         deferred ? waits : failed, deferred ? 4 : 5, &row);
+    if (offer != WORKER_OFFER_TAKEN) {
         return offer;
     }
 
     accepted = worker_db_value(row, 0, "accepted");
 
     if (accepted == NULL || accepted[0] != 't') {
-        offer = OFFER_STALE;
+        offer = WORKER_OFFER_STALE;
     }
 
     worker_redis_wake_all(run->redis, worker_db_value(row, 0, "wake"));
     PQclear(row);
 
     return offer;
-}
-
-
-/*
- * Runs a statement until SQL has answered or the lease is over.  The row is
- * the caller's after OFFER_TAKEN, else there is none.
- */
-static offer_e
-run_offer(run_t *run, const char *sql, const char *const *params,
-    int nparams, PGresult **row)
-{
-    int          told;
-    offer_e      offer;
-    worker_db_e  rc;
-
-    told = 0;
-
-    for ( ;; ) {
-        rc = worker_db_run(run->db, sql, params, nparams, row);
-
-        if (rc == WORKER_DB_OK) {
-            return OFFER_TAKEN;
-        }
-
-        offer = OFFER_LATE;
-
-        if (rc == WORKER_DB_ERROR) {
-            offer = offer_error(run, *row);
-            PQclear(*row);
-            *row = NULL;
-        }
-
-        if (offer != OFFER_LATE || worker_now_ms() >= run->report.lease_ms) {
-            return offer;
-        }
-
-        if (!told) {
-            worker_log(WORKER_LOG_WARN, "postgres: %s; trying again",
-                       worker_db_problem(run->db));
-            told = 1;
-        }
-
-        /* also while stopping: the supervisor sets the limit then */
-        poll(NULL, 0, JOB_PAUSE_MS);
-    }
-}
-
-
-/* OFFER_LATE: worth another attempt. */
-static offer_e
-offer_error(run_t *run, const PGresult *row)
-{
-    char         error[sizeof(run->result.error)];
-    const char  *state, *message;
-
-    state = worker_db_sqlstate(row);
-
-    if (error_passes(state)) {
-        return OFFER_LATE;
-    }
-
-    if (state[0] == 'V' && strlen(state) == 5
-        && strcmp(state + 2, "409") == 0)
-    {
-        return OFFER_STALE;
-    }
-
-    /* data exceptions quote data, which may be what somebody said */
-    message = PQresultErrorField(row, PG_DIAG_MESSAGE_PRIMARY);
-
-    if (message == NULL || strncmp(state, "22", 2) == 0) {
-        message = "refused by the database";
-    }
-
-    snprintf(error, sizeof(error), "SQLSTATE %s: %s", state, message);
-    worker_log(WORKER_LOG_ERROR, "%s", error);
-    run_failed(run, JOB_RETRY, error, 0);
-
-    return OFFER_REFUSED;
-}
-
-
-static int
-error_passes(const char *sqlstate)
-{
-    unsigned  i;
-
-    for (i = 0; passing_errors[i] != NULL; i++) {
-        if (strncmp(sqlstate, passing_errors[i], strlen(passing_errors[i]))
-            == 0)
-        {
-            return 1;
-        }
-    }
-
-    return 0;
 }
 
 

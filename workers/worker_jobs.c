@@ -12,6 +12,8 @@ void job_test_execution(const worker_settings_t *settings,
     const worker_job_t *job, job_result_t *result);
 void job_validation(const worker_settings_t *settings,
     const worker_job_t *job, job_result_t *result);
+void job_call_processing(const worker_settings_t *settings,
+    const worker_job_t *job, job_result_t *result);
 
 
 const worker_job_kind_t  worker_job_kinds[] = {
@@ -21,6 +23,9 @@ const worker_job_kind_t  worker_job_kinds[] = {
     { "validation", job_validation,
       "select work.start_validation($1, $2) as input",
       "select accepted, wake from work.finish_validation($1, $2, $3)" },
+    { "call_processing", job_call_processing,
+      "select work.start_call_processing($1, $2) as input",
+      "select accepted, wake from work.finish_call_processing($1, $2, $3)" },
     { NULL, NULL, NULL, NULL }
 };
 

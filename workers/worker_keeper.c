@@ -16,6 +16,8 @@
 
 #define KEEPER_LOCK        "7310592011"
 #define KEEPER_DUE         "100"       /* entries at once for a queue */
+#define KEEPER_DUE_MIN_MS  5           /* between two looks for due jobs */
+#define KEEPER_SLOW_MS     1000        /* between two looks for the rest */
 #define KEEPER_STREAMS_MS  15000       /* between two looks at the streams */
 #define KEEPER_ENTRY_IDLE  "60000"     /* ms: its reader is gone or busy */
 #define KEEPER_ENTRIES     "100"       /* taken over at once */
@@ -30,6 +32,8 @@ typedef struct {
     worker_redis_t           *redis;
     unsigned                  generation;      /* of the connection that
                                                   holds the lock; 0: none */
+    int                       next_ms;         /* until a job is due */
+    int64_t                   slow_at;
     int64_t                   streams_at;
     int64_t                   purge_at;
 } keeper_t;
@@ -39,6 +43,7 @@ static void keeper_round(keeper_t *k);
 static int keeper_leads(keeper_t *k);
 static void keeper_rescue(keeper_t *k);
 static void keeper_due(keeper_t *k);
+static void keeper_next(keeper_t *k, const char *ms);
 static void keeper_locks(keeper_t *k);
 static void keeper_purge(keeper_t *k);
 static void keeper_streams(keeper_t *k);
@@ -70,8 +75,9 @@ keeper_main(const worker_settings_t *settings)
     }
 
     while (!worker_stopping()) {
+        k.next_ms = settings->keeper_ms;
         keeper_round(&k);
-        worker_child_sleep(settings->keeper_ms);
+        worker_child_sleep(k.next_ms);
     }
 
     worker_redis_destroy(k.redis);
@@ -92,11 +98,15 @@ keeper_round(keeper_t *k)
         return;
     }
 
-    keeper_rescue(k);
-    keeper_due(k);
-    keeper_locks(k);
-
     now = worker_now_ms();
+
+    if (now >= k->slow_at) {
+        k->slow_at = now + KEEPER_SLOW_MS;
+        keeper_rescue(k);
+        keeper_locks(k);
+    }
+
+    keeper_due(k);
 
     if (now >= k->streams_at) {
         k->streams_at = now + KEEPER_STREAMS_MS;
@@ -188,9 +198,26 @@ keeper_due(keeper_t *k)
             n = strtol(count, NULL, 10);
             worker_redis_wake(k->redis, queue, n > 100 ? 100 : (int) n);
         }
+
+        keeper_next(k, worker_db_value(rows, row, "next_ms"));
     }
 
     PQclear(rows);
+}
+
+
+/* The next look comes when the next job is due, if that is sooner. */
+static void
+keeper_next(keeper_t *k, const char *ms)
+{
+    long  left;
+
+    left = ms == NULL ? k->next_ms : strtol(ms, NULL, 10);
+
+    if (left < k->next_ms) {
+        k->next_ms = left < KEEPER_DUE_MIN_MS ? KEEPER_DUE_MIN_MS
+                                              : (int) left;
+    }
 }
 
 

@@ -50,9 +50,10 @@ struct worker_setting_s {
 extern const worker_setting_t  worker_root_table[];
 extern const worker_setting_t  worker_profile_table[];
 
-/* By worker_profile_e: word of the section, provider if none is named. */
+/* By worker_profile_e: word of the section; what is not set. */
 extern const char *const  worker_profile_names[];
 extern const char *const  worker_profile_providers[];
+extern const int          worker_profile_open_ms[];
 
 
 /* Reads a whole file into reader->settings; the problem is written. */

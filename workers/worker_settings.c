@@ -100,6 +100,14 @@ const worker_setting_t  worker_root_table[] = {
     { "default_embeddings", worker_set_text, ROOT(default_embeddings),
       "", 0, 40,
       "Embeddings profile; empty: the lexical measure." },
+    { "default_analysis", worker_set_text, ROOT(default_analysis),
+      "", 0, 40,
+      "Analysis profile of calls of tenants that name none; empty: the "
+      "embedded one." },
+    { "call_text_max", worker_set_size, ROOT(call_text_max),
+      "262144", 1024, 16L << 20,
+      "Bytes of a call's text that are analysed and kept; what is cut is "
+      "noted with the call." },
     { "grace_seconds", worker_set_number, ROOT(grace_seconds),
       "30", 0, 3600,
       "Graceful stop: time for running jobs, then they are killed and run "
@@ -108,8 +116,9 @@ const worker_setting_t  worker_root_table[] = {
       "3000", 100, 10000,
       "Between two heartbeats." },
     { "keeper_ms", worker_set_number, ROOT(keeper_ms),
-      "1000", 100, 60000,
-      "Between two rounds of the keeper." },
+      "250", 50, 60000,
+      "Between two looks of the keeper for due jobs; sooner where one is "
+      "due sooner." },
     { "purge_seconds", worker_set_number, ROOT(purge_seconds),
       "3600", 1, 86400,
       "Between two purges of what retention has ended for." },
@@ -133,8 +142,8 @@ const worker_setting_t  worker_root_table[] = {
 const worker_setting_t  worker_profile_table[] = {
     { "provider", worker_set_text, PROFILE(provider),
       "", 0, 40,
-      "Name of the provider; empty: `houndify` for agents, `openai` for "
-      "the others." },
+      "Name of the provider; empty: `houndify` for agents, `http` for an "
+      "analysis, `openai` for the others." },
     { "base_url", worker_set_url, PROFILE(base_url),
       "", 0, 1000,
       "`http://` or `https://`; empty: the provider's own." },
@@ -161,7 +170,10 @@ const worker_setting_t  worker_profile_table[] = {
       "Houndify signature headers: `public`, `document` or `both`." },
     { "model", worker_set_text, PROFILE(model),
       "", 0, 200,
-      "Model that an ASR or embeddings endpoint is asked for." },
+      "Model that an endpoint is asked for." },
+    { "audio_model", worker_set_text, PROFILE(audio_model),
+      "", 0, 200,
+      "The same for audio, where an analysis asks for both." },
     { "text_pointer", worker_set_text, PROFILE(text_pointer),
       "", 0, 200,
       "JSON Pointer to the text of a reply; empty: the provider's own." },
@@ -176,7 +188,12 @@ const worker_setting_t  worker_profile_table[] = {
       "Time for one attempt." },
     { "retries", worker_set_number, PROFILE(retries),
       "3", 0, 10,
-      "Attempts after the first, with waits of 2, 4, 8, 10 .. s." },
+      "Attempts after the first, with waits of 2, 4, 8, 10 .. s; not of an "
+      "analysis, whose jobs are tried again." },
+    { "open_ms", worker_set_number, PROFILE(open_ms),
+      "0", 0, 3600000,
+      "How long a host that failed five times in a row is left alone; `0`: "
+      "60000 for an analysis, 30000 for the others." },
     { "max_response", worker_set_size, PROFILE(max_response),
       "16777216", 1, 64L << 20,
       "Bytes of a reply that are read." },
@@ -192,11 +209,15 @@ const worker_setting_t  worker_profile_table[] = {
 
 
 const char *const  worker_profile_names[WORKER_PROFILE_COUNT] = {
-    "agent", "asr", "embeddings"
+    "agent", "asr", "embeddings", "analysis"
 };
 
 const char *const  worker_profile_providers[WORKER_PROFILE_COUNT] = {
-    "houndify", "openai", "openai"
+    "houndify", "openai", "openai", "http"
+};
+
+const int  worker_profile_open_ms[WORKER_PROFILE_COUNT] = {
+    30000, 30000, 30000, 60000
 };
 
 
@@ -255,9 +276,12 @@ worker_settings_profile(const worker_settings_t *settings,
     const worker_profile_t  *profile;
 
     if (name == NULL || name[0] == '\0') {
-        fallback = kind == WORKER_PROFILE_AGENT ? settings->default_agent
-                   : kind == WORKER_PROFILE_ASR ? settings->default_asr
-                   : settings->default_embeddings;
+        const char *const  fallbacks[WORKER_PROFILE_COUNT] = {
+            settings->default_agent, settings->default_asr,
+            settings->default_embeddings, settings->default_analysis
+        };
+
+        fallback = fallbacks[kind];
 
         if (fallback[0] == '\0' && kind != WORKER_PROFILE_AGENT) {
             return NULL;
@@ -289,8 +313,9 @@ worker_settings_print(FILE *out)
             "## Queues\n\n`queue NAME = CHILDREN` (1 to 64), once for each "
             "queue that this pool serves.\n\n## Pool\n\n");
     print_table(out, worker_root_table);
-    fprintf(out, "\n## Profiles\n\nSections `[agent NAME]`, `[asr NAME]` and "
-            "`[embeddings NAME]`, each with these keys:\n\n");
+    fprintf(out, "\n## Profiles\n\nSections `[agent NAME]`, `[asr NAME]`, "
+            "`[embeddings NAME]` and `[analysis NAME]`, each with these "
+            "keys:\n\n");
     print_table(out, worker_profile_table);
 }
 

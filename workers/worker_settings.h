@@ -30,6 +30,7 @@ typedef enum {
     WORKER_PROFILE_AGENT = 0,          /* [agent NAME]: voice agent to test */
     WORKER_PROFILE_ASR,                /* [asr NAME]: speech to text */
     WORKER_PROFILE_EMBEDDINGS,         /* [embeddings NAME] */
+    WORKER_PROFILE_ANALYSIS,           /* [analysis NAME]: of calls */
     WORKER_PROFILE_COUNT
 } worker_profile_e;
 
@@ -51,13 +52,18 @@ typedef struct {
     const char       *api_key;         /* secret, from api_key_file; "" */
     const char       *signature;       /* "both", "public" or "document":
                                           Houndify's header schemes */
-    const char       *model;           /* ASR and embeddings model; "" */
+    const char       *model;           /* that an endpoint is asked for; ""
+                                          if not set */
+    const char       *audio_model;     /* the same for audio; "" */
     const char       *text_pointer;    /* JSON Pointer to the text of a
                                           reply; "" = provider's default */
     const char       *audio_pointer;   /* JSON Pointer to base64 audio */
     int               connect_ms;      /* 1 .. 60000 */
     int               timeout_ms;      /* of one attempt, 1 .. 600000 */
-    int               retries;         /* after the first, 0 .. 10 */
+    int               retries;         /* after the first, 0 .. 10; not of
+                                          an analysis: its jobs retry */
+    int               open_ms;         /* how long a host that failed is
+                                          left alone */
     int64_t           max_response;    /* bytes of a reply that we read */
     int               allow_private;   /* bool: private and loopback
                                           addresses may be called */
@@ -102,6 +108,8 @@ struct worker_settings_s {
     const char        *default_agent;  /* profile for what names none */
     const char        *default_asr;
     const char        *default_embeddings;     /* "" = lexical measure */
+    const char        *default_analysis;       /* "" = embedded */
+    int64_t            call_text_max;  /* bytes of a call's text */
 
     int                grace_seconds;  /* graceful stop, then kill */
     int                beat_ms;

@@ -120,9 +120,9 @@ read_section(worker_reader_t *reader, char *text)
 
     if (kind == WORKER_PROFILE_COUNT || !name_valid(name)) {
         return worker_set_wrong(reader, "a section is [agent NAME], [asr "
-                                "NAME] or [embeddings NAME], the name of 1 "
-                                "to 39 letters, digits, \"_\", \"-\" or "
-                                "\".\"");
+                                "NAME], [embeddings NAME] or [analysis NAME]"
+                                ", the name of 1 to 39 letters, digits, "
+                                "\"_\", \"-\" or \".\"");
     }
 
     return add_profile(reader, kind, name);
@@ -261,6 +261,10 @@ section_defaults(worker_reader_t *reader)
         if (profile->provider[0] == '\0') {
             profile->provider = worker_profile_providers[profile->kind];
         }
+
+        if (profile->open_ms == 0) {
+            profile->open_ms = worker_profile_open_ms[profile->kind];
+        }
     }
 
     return VOICE_OK;
@@ -285,7 +289,9 @@ check_whole(worker_reader_t *reader)
         { "default_agent", WORKER_PROFILE_AGENT, settings->default_agent },
         { "default_asr", WORKER_PROFILE_ASR, settings->default_asr },
         { "default_embeddings", WORKER_PROFILE_EMBEDDINGS,
-          settings->default_embeddings }
+          settings->default_embeddings },
+        { "default_analysis", WORKER_PROFILE_ANALYSIS,
+          settings->default_analysis }
     };
 
     for (i = 0; i < VOICE_ARRAY_SIZE(defaults); i++) {

@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "worker_breaker.h"
 #include "worker_children.h"
 #include "worker_clock.h"
 #include "worker_log.h"
@@ -88,6 +89,11 @@ worker_supervise(worker_settings_t *settings)
 static int
 supervisor_open(supervisor_t *s)
 {
+    if (worker_breaker_share() != VOICE_OK) {
+        worker_log(WORKER_LOG_ERROR, "no memory for circuit breakers");
+        return 1;
+    }
+
     s->children = worker_children_create(supervisor_forked, s);
     if (s->children == NULL) {
         worker_log(WORKER_LOG_ERROR, "no memory for children");

@@ -143,18 +143,23 @@ begin
 end
 $$;
 
--- Seconds to wait before the next attempt: exponential, a quarter of jitter.
+-- Seconds to wait before the next attempt: exponential, with a quarter of
+-- jitter where the kind wants it.
 create or replace function core.backoff(p_kind core.job_kind, p_failed int)
 returns interval
 language plpgsql volatile set search_path = core, pg_temp
 as $$
 begin
-    return make_interval(secs => (0.75 + random() / 2)
+    return make_interval(secs =>
+        case when p_kind.jitter then 0.75 + random() / 2 else 1 end
         * least(p_kind.backoff_max,
                 p_kind.backoff_seconds * 2.0 ^ least(p_failed - 1, 20)));
 end
 $$;
 
+-- A job that did not work: again after the backoff, or after p_retry_after
+-- seconds if that is more, or dead. The window bounds the sum of the waits;
+-- how long the attempts took does not count.
 create or replace function work.fail(
     p_job uuid, p_token bigint, p_error text, p_retry boolean,
     p_retry_after int)
@@ -162,9 +167,13 @@ returns table (accepted boolean, state text, wake text[])
 language plpgsql volatile security definer set search_path = core, pg_temp
 as $$
 declare
-    j       core.job := core.hold_job(p_job, p_token);
-    k       core.job_kind;
-    v_wait  interval;
+    j         core.job := core.hold_job(p_job, p_token);
+    k         core.job_kind;
+    v_failed  int;
+    v_asked   interval
+              := make_interval(secs => least(greatest(p_retry_after, 0),
+                                             86400));
+    v_wait    interval;
 begin
     if j.id is null then
         return query select false, null::text, '{}'::text[];
@@ -173,27 +182,70 @@ begin
 
     select * into k from core.job_kind i where i.kind = j.kind;
 
-    if not p_retry or j.attempt - j.lost >= k.max_attempts then
+    v_failed := j.attempt - j.lost - j.deferred;
+    v_wait := greatest(core.backoff(k, v_failed), v_asked);
+
+    if not p_retry or v_failed >= k.max_attempts
+       or j.waited + v_wait >= make_interval(secs => k.window_seconds)
+    then
+        -- run_at tells what follows when it may be tried again
         update core.job d
            set state = 'dead', ended_at = now(), lease_until = null,
-               error = left(p_error, 500)
+               run_at = now() + v_asked, error = left(p_error, 500)
          where d.id = j.id;
         perform core.count('jobs_dead', j.kind);
         return query select true, 'dead', '{}'::text[];
         return;
     end if;
 
-    v_wait := case when p_retry_after > 0
-                   then make_interval(secs => least(p_retry_after, 86400))
-                   else core.backoff(k, j.attempt - j.lost) end;
-
     perform core.count('jobs_retried', j.kind);
     update core.job q
        set state = 'queued', run_at = now() + v_wait, sent_at = null,
-           lease_until = null, worker = null, error = left(p_error, 500)
+           waited = j.waited + v_wait, lease_until = null, worker = null,
+           error = left(p_error, 500)
      where q.id = j.id;
 
     -- nothing to wake yet: work.due() sends the entry when it is time
+    return query select true, 'queued', '{}'::text[];
+end
+$$;
+
+-- A job that could not even be tried, since whom it needs is left alone for
+-- a while: again after p_after seconds, and not an attempt. What a kind
+-- allows of that is bounded; past it, it has failed.
+create or replace function work.defer(
+    p_job uuid, p_token bigint, p_error text, p_after int)
+returns table (accepted boolean, state text, wake text[])
+language plpgsql volatile security definer set search_path = core, pg_temp
+as $$
+declare
+    j       core.job := core.hold_job(p_job, p_token);
+    v_wait  interval
+            := make_interval(secs => least(greatest(p_after, 1), 3600));
+    v_most  interval;
+begin
+    if j.id is null then
+        return query select false, null::text, '{}'::text[];
+        return;
+    end if;
+
+    select make_interval(secs => k.defer_seconds) into v_most
+      from core.job_kind k where k.kind = j.kind;
+
+    if j.deferred_for + v_wait > v_most then
+        return query select f.accepted, f.state, f.wake
+                       from work.fail(p_job, p_token, p_error, true,
+                                      p_after) f;
+        return;
+    end if;
+
+    perform core.count('jobs_deferred', j.kind);
+    update core.job q
+       set state = 'queued', run_at = now() + v_wait, sent_at = null,
+           deferred = j.deferred + 1, deferred_for = j.deferred_for + v_wait,
+           lease_until = null, worker = null, error = left(p_error, 500)
+     where q.id = j.id;
+
     return query select true, 'queued', '{}'::text[];
 end
 $$;
@@ -310,14 +362,18 @@ $$;
 -- retries whose time has come, and what Redis lost.  Entries bring a worker
 -- to claim and carry no job, so the oldest max jobs of a queue speak for all
 -- behind them.  Nobody is brought to jobs of a suspended or deleted tenant.
+-- A last row without a queue tells in how many milliseconds the next job
+-- will be due; null: there is none.
 create or replace function work.due(p_max int)
-returns table (queue text, n bigint)
+returns table (queue text, n bigint, next_ms int)
 language sql volatile security definer set search_path = core, pg_temp
 set enable_seqscan = off set enable_hashjoin = off set jit = off
 as $$
-    with head as (
+    with queue as (
+        select distinct k.queue from core.job_kind k
+    ), head as (
         select h.id
-          from (select distinct k.queue from core.job_kind k) q
+          from queue q
          cross join lateral (
             select j.id, j.sent_at from core.job j
               join core.tenant t on t.id = j.tenant_id
@@ -334,7 +390,16 @@ as $$
           from held h where j.id = h.id
         returning j.queue
     )
-    select s.queue, count(*) from sent s group by s.queue
+    select s.queue, count(*), null::int from sent s group by s.queue
+    union all
+    select null, 0, ceil(extract(epoch from least(min(l.run_at) - now(),
+                                                  min(l.most))) * 1000)::int
+      from queue q
+     cross join lateral (
+        select j.run_at, interval '1 hour' as most from core.job j
+         where j.queue = q.queue and j.state = 'queued'
+           and j.run_at > now()
+         order by j.run_at limit 1) l
 $$;
 
 -- Retention, a bounded number of rows a call; how many were removed.

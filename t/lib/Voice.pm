@@ -445,7 +445,7 @@ sub check_idle {
     my ($self) = @_;
 
     my $idle = $self->wait_for(sub {
-        for my $queue (qw(test_execution validation)) {
+        for my $queue (qw(test_execution validation call_processing)) {
             my $pending = eval { $self->redis('XPENDING',
                                      "voice:queue:$queue", 'workers') };
             return 0 if ref $pending && $pending->[0];

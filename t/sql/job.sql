@@ -54,7 +54,8 @@ language sql as $$ delete from core.job; delete from held $$;
 select results_eq(
     $$ select kind, queue, soft_seconds, hard_seconds, max_attempts
          from work.kinds() where kind <> 'probe' $$,
-    $$ values ('test_execution', 'test_execution', 120, 150, 3),
+    $$ values ('call_processing', 'call_processing', 300, 330, 5),
+              ('test_execution', 'test_execution', 120, 150, 3),
               ('validation', 'validation', 60, 90, 3) $$,
     'the kinds are those of the workers');
 select is(core.wake('probe', 2), array['probe', 'probe'],
@@ -160,6 +161,88 @@ select ok(bool_and(extract(epoch from core.backoff(k, n)) between
   from core.job_kind k, generate_series(1, 40) n
  where k.kind = 'probe';
 
+-- the window: attempts of a job whose every attempt fails
+create function pg_temp.attempts(p_max int, p_window int, p_after int
+    default 0, p_cap int default 60)
+returns text
+language plpgsql as $$
+declare
+    v_waits  text[] := '{}';
+    v_held   held;
+begin
+    perform pg_temp.clear();
+    update core.job_kind k
+       set max_attempts = p_max, window_seconds = p_window, jitter = false,
+           backoff_seconds = 1, backoff_max = p_cap
+     where k.kind = 'probe';
+    perform pg_temp.add(1, 'a');
+
+    loop
+        perform pg_temp.claim();
+        v_held := pg_temp.last();
+        exit when (select state from work.fail(v_held.job_id, v_held.token,
+                                               'x', true, p_after)) = 'dead';
+        v_waits := v_waits || (select extract(epoch from run_at - now())::int
+                                 from core.job)::text;
+        update core.job set run_at = now();
+    end loop;
+
+    return v_held.attempt || ':' || array_to_string(v_waits, ',');
+end $$;
+select is(pg_temp.attempts(5, 60), '5:1,2,4,8',
+          'five attempts, after 1, 2, 4 and 8 seconds');
+select is(pg_temp.attempts(10, 3), '2:1',
+          'a window of 3 s ends after 2 attempts');
+select is(pg_temp.attempts(10, 4), '3:1,2', 'one of 4 s after 3');
+select is(pg_temp.attempts(10, 60), '6:1,2,4,8,16', 'one of 60 s after 6');
+select is(pg_temp.attempts(10, null, 0, 4), '10:1,2,4,4,4,4,4,4,4',
+          'without a window the attempts count alone');
+select is(pg_temp.attempts(5, 60, 7), '5:7,7,7,8',
+          'a longer wait that was asked for takes the place of the backoff');
+select is(pg_temp.attempts(5, 60, 29), '3:29,29',
+          'and counts in the window');
+select is(pg_temp.attempts(5, 60, 3600), '1:',
+          'one that is longer than the window ends the job');
+select is(run_at, now() + interval '1 hour',
+          'when it may be tried again is kept') from core.job;
+
+-- deferring
+select is(pg_temp.attempts(5, 60), '5:1,2,4,8', 'before it is put off');
+select pg_temp.clear();
+update core.job_kind set defer_seconds = 100 where kind = 'probe';
+select pg_temp.add(1, 'a');
+select pg_temp.claim();
+select results_eq(
+    $$ select accepted, state
+         from work.defer((pg_temp.last()).job_id, 7, 'open', 60) $$,
+    $$ values (false, null::text) $$, 'a stale one is refused');
+select results_eq(
+    $$ select accepted, state
+         from work.defer((pg_temp.last()).job_id, 1, 'open', 60) $$,
+    $$ values (true, 'queued') $$, 'a job is put off');
+select results_eq(
+    $$ select run_at - now(), deferred, waited, error from core.job $$,
+    $$ values (interval '1 minute', 1, interval '0', 'open') $$,
+    'for as long as was asked, outside of the window');
+update core.job set run_at = now();
+select pg_temp.claim();
+select work.fail((pg_temp.last()).job_id, 2, 'x', true, 0);
+select is(run_at, now() + interval '1 second',
+          'its first failure is still the first one') from core.job;
+update core.job set run_at = now();
+select pg_temp.claim();
+select is((select state from work.defer((pg_temp.last()).job_id, 3, 'open',
+                                        41)), 'queued',
+          'past what its kind allows');
+select results_eq(
+    $$ select run_at - now(), deferred, waited from core.job $$,
+    $$ values (interval '41 seconds', 1, interval '42 seconds') $$,
+    'it has failed, and that counts');
+update core.job_kind
+   set max_attempts = 3, window_seconds = null, jitter = true,
+       backoff_seconds = 2
+ where kind = 'probe';
+
 -- beat and rescue
 select pg_temp.clear();
 select pg_temp.add(1, 'a'), pg_temp.add(1, 'b');
@@ -210,18 +293,28 @@ select is(work.rescue(),
 select pg_temp.clear();
 select pg_temp.add(1, 'a'), pg_temp.add(1, 'b', 100,
                                         now() + interval '1 hour');
-select is((select count(*) from work.due(10)), 0::bigint,
-          'what has just been sent is not due');
+select is((select count(*) from work.due(10) where queue is not null),
+          0::bigint, 'what has just been sent is not due');
+select is((select next_ms from work.due(10) where queue is null), 3600000,
+          'the time to the next job is told');
 update core.job set sent_at = now() - interval '31 seconds';
-select results_eq($$ select * from work.due(10) $$,
+select results_eq($$ select queue, n from work.due(10)
+                  where queue is not null $$,
                   $$ values ('probe', 1::bigint) $$,
                   'after a while it is sent again');
-select is((select count(*) from work.due(10)), 0::bigint, 'once');
+select is((select count(*) from work.due(10) where queue is not null),
+          0::bigint, 'once');
 update core.job set run_at = now(), sent_at = null
  where args ->> 'name' = 'b';
-select results_eq($$ select * from work.due(10) $$,
+select results_eq($$ select queue, n from work.due(10)
+                  where queue is not null $$,
                   $$ values ('probe', 1::bigint) $$,
                   'a job whose time has come is sent');
+select is((select next_ms from work.due(10) where queue is null), null,
+          'no job waits for its time');
+select pg_temp.add(1, 'c', 100, now() + interval '1.2345 seconds');
+select is((select next_ms from work.due(10) where queue is null), 1235,
+          'what waits is told to the millisecond, rounded up');
 
 -- cancel
 select pg_temp.clear();
