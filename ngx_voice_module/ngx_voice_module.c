@@ -347,10 +347,10 @@ static ngx_command_t  ngx_voice_commands[] = {
      * Context: http
      *
      * single: the edge of one tenant, for PBXs that send no credentials.
-     * Operations that the contract marks with x-dropin (/v1/call/, reading
-     * /v1/calls/) take requests without credentials as that tenant's, with
-     * supervisor=open what shows calls (/ws/supervisor), too.  Credentials
-     * that are sent are judged as ever, all other operations ask for them.
+     * Operations that the contract marks with x-dropin (/v1/call/) take
+     * requests without credentials as that tenant's, with supervisor=open
+     * what shows calls (/v1/calls/, /ws/supervisor), too.  Credentials that
+     * are sent are judged as ever, all other operations ask for them.
      *
      * allow lists addresses and ranges from which such requests come, others
      * are refused with ADDRESS_NOT_ALLOWED; the address is the connection's,

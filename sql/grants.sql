@@ -17,7 +17,8 @@ grant select on core.tenant, core.app_user, core.membership,
 
 grant insert, update on core.counter to voice_work;
 grant select on core.error, core.job_kind, core.counter, core.audit_log,
-    core.audit_head, core.event_head, core.tenant to voice_work;
+    core.audit_head, core.event_head, core.tenant, core.call_stream
+    to voice_work;
 grant insert, update on core.event_head to voice_work;
 grant select, update, delete on core.job, core.event to voice_work;
 grant select, insert, update, delete on core.worker to voice_work;

@@ -27,9 +27,14 @@ $voice->finish;
 
 
 sub functions_are_operations {
+    # those of packets take arrays and give a row for each
+    my $packets = join ',', map { "'$_'" }
+        grep { ($operations->{$_}{'x-shape'} // '') eq 'packet' }
+        sort keys %$operations;
     my %function = map { $_ => 1 } split /\n/, $voice->sql(
         "select proname from pg_proc where pronamespace = 'api'::regnamespace"
-        . " and prorettype = 'api.reply'::regtype");
+        . " and (prorettype = 'api.reply'::regtype"
+        . " or proname in ($packets))");
     my %lookup = map { $_->{'x-verify'}{lookup} => 1 }
         grep { $_->{'x-verify'} } values %$operations;
 

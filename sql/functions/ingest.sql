@@ -23,6 +23,11 @@ declare
     v_tenant  uuid := core.tenant();
     v_media   text;
 begin
+    if not core.packets_kept((now() at time zone 'UTC')::date) then
+        perform core.fail('SERVICE_UNAVAILABLE',
+                          'There is no place for packets of today.');
+    end if;
+
     select coalesce(t.settings #>> '{calls,media}', 'text') into v_media
       from core.tenant t where t.id = v_tenant;
 

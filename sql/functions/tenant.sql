@@ -50,6 +50,11 @@ begin
         perform core.refuse('/body/settings/validation',
                             'manual_review is above auto_pass');
     end if;
+
+    if p_settings #>> '{calls,language}' is not null then
+        perform core.language(p_settings #>> '{calls,language}',
+                              '/body/settings/calls/language');
+    end if;
 end
 $$;
 
