@@ -188,6 +188,13 @@ begin
     v_wake := case when v_at <= now()
                    then core.wake('call_processing') end;
 
+    -- added while the call's row was waited for
+    if j.id is null then
+        select * into j from core.job l
+         where l.tenant_id = c.tenant_id and l.subject_id = c.id
+           and l.kind = 'call_processing' and l.state in ('queued', 'running');
+    end if;
+
     if j.id is null then
         perform core.add_job('call_processing',
             jsonb_build_object('call_id', c.id), c.id, p_run_at => v_at);

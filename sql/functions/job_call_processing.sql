@@ -32,7 +32,8 @@ begin
 end
 $$;
 
--- Null: the call is gone, or is not to be processed any more.
+-- Null: the call is gone, or is not to be processed any more, or its packets
+-- are no longer kept.
 create or replace function work.start_call_processing(
     p_job uuid, p_token bigint)
 returns json
@@ -56,16 +57,19 @@ begin
 
     if c.id is null
        or c.processing_state not in ('COMPLETED', 'PROCESSING_AI', 'FAILED')
+       or not core.packets_kept(c.day)
     then
         return null;
     end if;
 
     if c.processing_state <> 'PROCESSING_AI' then
-        update core.call u
-           set drive = c.drive + 1, failure_reason = null, failed_at = null
-         where u.tenant_id = c.tenant_id and u.id = c.id
-        returning * into c;
-        perform core.call_move(c, 'PROCESSING_AI', null);
+        if not core.call_move(c.id, 'PROCESSING_AI') then
+            perform core.fail('INVALID_STATE',
+                              'The time of the next drive has not come.');
+        end if;
+
+        select * into c from core.call l
+         where l.tenant_id = j.tenant_id and l.id = j.subject_id;
     end if;
 
     select t.settings -> 'calls' into v_conf
@@ -156,13 +160,13 @@ begin
                recording_key = v_sound ->> 'object',
                recording_bytes = (v_sound ->> 'bytes')::bigint,
                recording_ms = (v_sound ->> 'duration_ms')::bigint,
-               recording_notes = (p_result -> 'notes')::jsonb,
-               processed_at = now()
+               recording_notes = (p_result -> 'notes')::jsonb
          where u.tenant_id = c.tenant_id and u.id = c.id
         returning * into c;
 
         perform core.call_try_end(c, 'done', p_result ->> 'provider', null);
-        perform core.call_move(c, 'ARCHIVED', null);
+        perform core.object_kept(c.recording_key);
+        perform core.call_move(c.id, 'ARCHIVED');
         perform core.emit('call.ai_completed', 'call', c.id,
             jsonb_build_object('call_id', c.external_id,
                 'transcription', c.transcription,
@@ -192,10 +196,7 @@ begin
                 || coalesce(': ' || j.error, '');
 
     if c.processing_state = 'PROCESSING_AI' then
-        update core.call u set failure_reason = v_reason, failed_at = now()
-         where u.tenant_id = c.tenant_id and u.id = c.id
-        returning * into c;
-        perform core.call_move(c, 'FAILED', v_reason);
+        perform core.call_move(c.id, 'FAILED', v_reason);
         perform core.emit('call.ai_failed', 'call', c.id,
             jsonb_build_object('call_id', c.external_id,
                                'reason', v_reason));

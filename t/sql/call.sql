@@ -5,11 +5,6 @@ begin;
 \ir setup/tenants.sql
 select no_plan();
 
-insert into core.job_kind (kind, queue, soft_seconds, hard_seconds,
-    max_attempts, backoff_seconds, backoff_max)
-values ('call_processing', 'call_processing', 60, 90, 5, 1, 8)
-on conflict do nothing;
-
 -- One packet of tenant a.
 create function pg_temp.send(p_call text, p_sequence bigint,
     p_data text default 'x', p_gaps int default 100)
