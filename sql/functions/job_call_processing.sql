@@ -87,9 +87,7 @@ begin
         'sample_rate', c.sample_rate,
         'language', coalesce(c.language_code, v_conf ->> 'language'),
         'analysis', v_conf ->> 'analysis',
-        'received', coalesce(s.received, 0),
-        'missing', greatest(coalesce(greatest(s.next_sequence, s.expected)
-                                     - s.received, 0), 0),
+        'missing', core.range_size(core.call_missing(s)),
         'drive', c.drive, 'try', v_try);
 end
 $$;
@@ -202,8 +200,9 @@ begin
                                'reason', v_reason));
     end if;
 
-    if c.processing_state <> 'ARCHIVED' then
-        perform core.add_job('call_processing', '{}', c.id, 100,
+    if c.processing_state <> 'ARCHIVED' and core.packets_kept(c.day) then
+        perform core.add_job('call_processing',
+            jsonb_build_object('call_id', c.id), c.id, 100,
             greatest(now() + core.call_redrive_after(c.drive), j.run_at));
     end if;
 end
