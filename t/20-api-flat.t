@@ -6,14 +6,22 @@
 use strict;
 use warnings;
 
+use JSON::PP;
 use Test::More;
 
 use lib 't/lib';
 use Voice;
+use Voice::Raw;
 
+my $json = JSON::PP->new->utf8->canonical;
 my $voice = Voice->start(workers => 0);
+my $owner = $voice->tenant('acme');
+my $person = $voice->person('acme', 'operator');
 
 banner();
+sentences();
+lists();
+routing();
 nobody_else();
 
 $voice->finish;
@@ -39,6 +47,98 @@ sub banner {
 }
 
 
+# What is refused before the SQL call, and by it.
+sub sentences {
+    my $good = '{"sequence":0,"data":"x","timestamp":1}';
+
+    flat(post('/v1/call/stream/c', $good, as => undef), 401,
+         'AUTH_INVALID_TOKEN', 'no credential');
+    flat(post('/v1/call/stream/c', $good, as => { token => 'x.y.z' }), 401,
+         'AUTH_INVALID_TOKEN', 'a wrong one');
+    flat(post('/v1/call/stream/c', $good,
+              as => $voice->person('acme', 'viewer')), 403,
+         'AUTH_INSUFFICIENT_PERMISSIONS', 'a role that may not');
+    flat(post('/v1/call/complete/nobody', '{"total_packets":1}'), 404,
+         'RESOURCE_NOT_FOUND', 'a call that is none');
+    flat(post('/v1/call/stream/c', '{"sequence":0,'), 400, 'BAD_REQUEST',
+         'half a body');
+    flat(post('/v1/call/stream/c', ''), 400, 'BAD_REQUEST', 'an empty body');
+    flat(post('/v1/call/stream/c', "{\"data\":\"\xff\"}"), 400,
+         'BAD_REQUEST', 'broken UTF-8');
+    flat(post('/v1/call/stream/c', $good, type => 'text/plain'), 415,
+         'UNSUPPORTED_MEDIA_TYPE', 'text');
+    flat(post('/v1/call/stream/c', '{"data":"' . 'x' x 900_000 . '"}'), 413,
+         'PAYLOAD_TOO_LARGE', 'more than the operation takes');
+    flat(post('/v1/call/stream/c', '{"data":"' . 'x' x 2_000_000 . '"}'),
+         413, 'PAYLOAD_TOO_LARGE', 'more than nginx takes');
+}
+
+
+sub lists {
+    my @rows = (
+        ['{"sequence":-1,"data":"x","timestamp":1}',
+         'body sequence', 'greater_than_equal'],
+        ['{"sequence":"0","data":"x","timestamp":1}',
+         'body sequence', 'int_type'],
+        ['{"sequence":0,"timestamp":1}', 'body data', 'missing'],
+        ['{"sequence":0,"data":"","timestamp":1}',
+         'body data', 'string_too_short'],
+        ['{"sequence":0,"data":7,"timestamp":1}',
+         'body data', 'string_type'],
+        ['{"sequence":0,"data":"x","timestamp":0}',
+         'body timestamp', 'greater_than'],
+        ['{"sequence":0,"data":"x","timestamp":"now"}',
+         'body timestamp', 'float_type'],
+        ['{"sequence":2147483648,"data":"x","timestamp":1}',
+         'body sequence', 'less_than_equal'],
+        ['[]', 'body', 'dict_type'],
+    );
+
+    for my $row (@rows) {
+        my ($body, $place, $type) = @$row;
+        my $reply = post('/v1/call/stream/c', $body);
+        flat($reply, 422, 'VALIDATION_ERROR', $body);
+        my ($found) = grep { "@{$_->{loc}}" eq $place }
+            @{$reply->{json}{detail}};
+        is($found->{type}, $type, "$place is $type");
+        ok(length $found->{msg}, 'with a message');
+    }
+
+    my $reply = post('/v1/call/stream/c', '{}');
+    is_deeply([sort map { "@{$_->{loc}} $_->{type}" }
+                    @{$reply->{json}{detail}}],
+              ['body data missing', 'body sequence missing',
+               'body timestamp missing'], 'all that is missing is told');
+
+    $reply = post('/v1/call/stream/' . 'c' x 300,
+                  '{"sequence":0,"data":"x","timestamp":1}');
+    flat($reply, 422, 'VALIDATION_ERROR', 'an id that is too long');
+    is("@{$reply->{json}{detail}[0]{loc}}", 'path call_id', 'at its place');
+}
+
+
+# Paths without an operation look like their neighbours.
+sub routing {
+    my $get = $voice->request('GET', '/v1/call/stream/x');
+
+    flat($get, 405, 'METHOD_NOT_ALLOWED', 'GET of a stream');
+    is($get->{headers}{allow}, 'POST, OPTIONS', 'with the right ones');
+    flat($voice->request('PUT', '/v1/call/complete/x'), 405,
+         'METHOD_NOT_ALLOWED', 'PUT of a completion');
+    flat($voice->request($_->[0], $_->[1]), 404, 'RESOURCE_NOT_FOUND',
+         "$_->[0] $_->[1]")
+        for [GET => '/v1/call/nothing'], [POST => '/v1/call/stream'],
+            [POST => '/v1/call/stream/'], [POST => '/v1/call/stream/a/b'];
+
+    my $raw = Voice::Raw->new($voice);
+    $raw->put("POST /v1/call/stream/x HTTP/1.1\r\nHost: x\r\n"
+              . "Content-Length: -1\r\n\r\n");
+    my $reply = $raw->reply;
+    $reply->{json} = $json->decode($reply->{content});
+    flat($reply, 400, 'BAD_REQUEST', 'what nginx itself refuses');
+}
+
+
 sub nobody_else {
     for my $path ('/api/v1/nothing', '/nothing', '/health/nothing') {
         my $reply = $voice->request('GET', $path);
@@ -46,6 +146,17 @@ sub nobody_else {
         ok(!$reply->{json}{success} && exists $reply->{json}{success}
            && !exists $reply->{json}{detail}, 'and said so as ever');
     }
+}
+
+
+sub post {
+    my ($path, $body, %opt) = @_;
+
+    my $as = exists $opt{as} ? $opt{as} : $person;
+
+    return $voice->request('POST', $path, content => $body, headers => {
+        'Content-Type' => $opt{type} // 'application/json',
+        $as ? (Authorization => "Bearer $as->{token}") : () });
 }
 
 
