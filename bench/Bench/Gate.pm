@@ -19,11 +19,12 @@ use constant RATE => 1_000_000;      # requests a second of each limit class
 my $json = JSON::PP->new->utf8->canonical;
 
 
-# Options: workers (0: no pool).
+# Options: workers (0: no pool), durable (PostgreSQL waits for the disk).
 sub start {
     my ($class, %opt) = @_;
 
-    my $self = bless { voice => Voice->start(workers => $opt{workers} // 0),
+    my $self = bless { voice => Voice->start(workers => $opt{workers} // 0,
+                                              durable => $opt{durable}),
                        processes => 1 }, $class;
 
     $self->{data} = $self->{voice}{stack}{data};
@@ -42,7 +43,9 @@ sub lift_limits {
     my $part = $json->decode(Voice::slurp($file));
 
     for my $class (values %{$part->{'x-limits'}}) {
-        $class->{rate} = $class->{burst} = RATE;
+        for my $limit ($class, $class->{each} // ()) {
+            $limit->{rate} = $limit->{burst} = RATE;
+        }
     }
 
     Voice::spew($file, $json->encode($part));

@@ -44,7 +44,8 @@ sub wrk {
 
 
 # pgbench(env => {PG*}, sql => text, clients, values => {name => text} for
-# :name in it, pg => sub {...}): the same figures of calls without a gateway.
+# :name in it, rate (transactions a second, else as many as can be), pg => sub
+# {...}): the same figures of calls without a gateway.
 sub pgbench {
     my (%arg) = @_;
 
@@ -57,13 +58,15 @@ sub pgbench {
     my $before = $arg{pg}->();
     my $output = run('/usr/lib/postgresql/15/bin/pgbench', '-n', '-M',
         'prepared', '-c', $arg{clients}, '-j', 1, '-T', $seconds, '-l',
+        $arg{rate} ? ('-R', $arg{rate}) : (),
         "--log-prefix=$dir/log", '-f', "$dir/call.sql",
         map { ('-D', "$_=$arg{values}{$_}") } sort keys %{$arg{values}});
     my $used = $arg{pg}->() - $before;
 
     my ($rate) = $output =~ /^tps = ([\d.]+)/m
         or die "bench: pgbench says no rate:\n$output";
-    my @us = sort { $a <=> $b } map { (split ' ')[2] }
+    # with a rate a seventh column is how late a transaction began
+    my @us = sort { $a <=> $b } map { my @c = split ' '; $c[2] - ($c[6] // 0) }
         map { split /\n/, Bench::Server::slurp($_) } glob "$dir/log*";
 
     return { rate => $rate, p50 => $us[@us * 0.5], p99 => $us[@us * 0.99],

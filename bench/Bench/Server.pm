@@ -94,6 +94,7 @@ sub cpu {
     for my $pid (@pids) {
         my $stat = eval { slurp("/proc/$pid/stat") } // next;
         my @field = split ' ', $stat =~ s/^.*\) //sr;
+        next if @field < 13;           # it ended meanwhile
         $ticks += $field[11] + $field[12];
     }
 

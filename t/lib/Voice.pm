@@ -36,8 +36,9 @@ my %started;    # stacks that are not finished, by directory
 
 # --- the stack ------------------------------------------------------------
 
-# Options: processes (nginx), nodes (that will share its limits), workers (children of each queue; 0: no pool),
-# settings and profiles (of the pool, see configure_workers).
+# Options: processes (nginx), nodes (that will share its limits), workers
+# (children of each queue; 0: no pool), settings and profiles (of the pool,
+# see configure_workers), durable (PostgreSQL waits for the disk).
 sub start {
     my ($class, %opt) = @_;
 
@@ -50,6 +51,7 @@ sub start {
                     '--processes', $opt{processes} // 1,
                     '--nodes', $opt{nodes} // 1,
                     '--workers', $opt{workers} || 1,
+                    $opt{durable} ? '--durable' : (),
                     $ENV{VOICE_SANITIZE} ? '--sanitize' : ()],
         http    => HTTP::Tiny->new(timeout => 60, keep_alive => 1),
         exchanges => [],
