@@ -52,15 +52,20 @@ sub lift_limits {
 }
 
 
-# Starts nginx anew: processes => 2, http => directives and server blocks.
+# Starts nginx anew: processes => 2, connections => of a process, http =>
+# directives and server blocks.
 sub configure {
     my ($self, %opt) = @_;
 
     my $processes = $opt{processes} // 1;
     my $http = $opt{http} // '';
 
-    $self->edit('main.conf',
-                sub { s/^worker_processes .*;/worker_processes $processes;/m });
+    my $connections = $opt{connections} // 4096;
+
+    $self->edit('main.conf', sub {
+        s/^worker_processes .*;/worker_processes $processes;/m
+            && s/worker_connections \d+/worker_connections $connections/
+    });
     $self->edit('edge.conf',
                 sub { s/keepalive_requests \d+/keepalive_requests 1000000000/ });
     $self->edit('nginx.conf', sub { s/^\}\s*\z/\n$http}\n/m });

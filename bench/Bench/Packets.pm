@@ -67,16 +67,25 @@ sub start {
     $voice->sql("create role bench login password 'bench'");
     $self->{key} = $self->api_key;
 
+    $self->configure($opt{processes} // 2);
+
+    return $self;
+}
+
+
+# Starts nginx anew, with so many processes, each with so many connections.
+sub configure {
+    my ($self, $processes, $connections) = @_;
+
     # without a log, as the peers have none
-    $gate->configure(processes => $opt{processes} // 2, http => <<"END");
+    $self->{gate}->configure(processes => $processes,
+                             connections => $connections, http => <<"END");
     server {
         listen 127.0.0.1:$self->{port} backlog=4096;
-        include $gate->{data}/etc/locations.conf;
+        include $self->{gate}{data}/etc/locations.conf;
         access_log off;
     }
 END
-
-    return $self;
 }
 
 
