@@ -24,6 +24,8 @@ static voice_rc_t local_put(const worker_settings_t *settings,
     voice_span_t bytes, const char *suffix, char key[WORKER_OBJECT_KEY_SIZE]);
 static voice_rc_t local_get(const worker_settings_t *settings,
     const char *key, size_t max, char **bytes, size_t *len);
+static voice_rc_t local_remove(const worker_settings_t *settings,
+    const char *key);
 static int local_path(char *path, const worker_settings_t *settings,
     const char *key);
 static int local_write(const char *path, voice_span_t bytes);
@@ -34,7 +36,7 @@ static int same_content(const char *key, voice_span_t bytes);
 
 
 const worker_object_store_t  worker_object_local = {
-    "local", local_put, local_get
+    "local", local_put, local_get, local_remove
 };
 
 
@@ -108,6 +110,33 @@ local_get(const worker_settings_t *settings, const char *key, size_t max,
     }
 
     return rc;
+}
+
+
+static voice_rc_t
+local_remove(const worker_settings_t *settings, const char *key)
+{
+    char  path[LOCAL_PATH_MAX];
+
+    if (!worker_object_key_valid(key)) {
+        return VOICE_INVALID;
+    }
+
+    if (!local_path(path, settings, key)) {
+        return VOICE_FAILED;
+    }
+
+    if (unlink(path) == -1) {
+        if (errno == ENOENT) {
+            return VOICE_OK;
+        }
+
+        worker_log(WORKER_LOG_ERROR, "object \"%s\": %s", key,
+                   strerror(errno));
+        return VOICE_FAILED;
+    }
+
+    return local_sync_directory(path) ? VOICE_OK : VOICE_FAILED;
 }
 
 

@@ -42,6 +42,11 @@ const char  worker_sql_relay_take[] =
 const char  worker_sql_relay_done[] = "select work.relay_done($1, $2)";
 const char  worker_sql_locks[] = "select work.report_locks()";
 const char  worker_sql_purge[] = "select work.purge()";
+const char  worker_sql_abandon[] = "select work.abandon_calls($1)";
+const char  worker_sql_days[] =
+    "select made, dropped from work.packet_days($1)";
+const char  worker_sql_objects[] = "select key from work.objects_to_erase($1)";
+const char  worker_sql_object_erased[] = "select work.object_erased($1)";
 /* A bigint literal a key: locks of the session, held by one process. */
 const char  worker_sql_lock[] = "select pg_try_advisory_lock($1::bigint)";
 const char  worker_sql_listen[] = "listen voice_event";

@@ -41,6 +41,10 @@ extern const char  worker_sql_relay_take[];
 extern const char  worker_sql_relay_done[];
 extern const char  worker_sql_locks[];
 extern const char  worker_sql_purge[];
+extern const char  worker_sql_abandon[];
+extern const char  worker_sql_days[];
+extern const char  worker_sql_objects[];
+extern const char  worker_sql_object_erased[];
 extern const char  worker_sql_lock[];
 extern const char  worker_sql_listen[];
 

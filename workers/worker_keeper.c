@@ -11,6 +11,7 @@
 #include "worker_clock.h"
 #include "worker_db.h"
 #include "worker_log.h"
+#include "worker_object.h"
 #include "worker_redis.h"
 
 
@@ -18,6 +19,8 @@
 #define KEEPER_DUE         "100"       /* entries at once for a queue */
 #define KEEPER_DUE_MIN_MS  5           /* between two looks for due jobs */
 #define KEEPER_SLOW_MS     1000        /* between two looks for the rest */
+#define KEEPER_CALLS       "1000"      /* silent ones ended at once */
+#define KEEPER_OBJECTS     "100"       /* erased at once */
 #define KEEPER_STREAMS_MS  15000       /* between two looks at the streams */
 #define KEEPER_ENTRY_IDLE  "60000"     /* ms: its reader is gone or busy */
 #define KEEPER_ENTRIES     "100"       /* taken over at once */
@@ -45,7 +48,10 @@ static void keeper_rescue(keeper_t *k);
 static void keeper_due(keeper_t *k);
 static void keeper_next(keeper_t *k, const char *ms);
 static void keeper_locks(keeper_t *k);
+static void keeper_calls(keeper_t *k);
+static void keeper_objects(keeper_t *k);
 static void keeper_purge(keeper_t *k);
+static void keeper_days(keeper_t *k);
 static void keeper_streams(keeper_t *k);
 static void stream_tidy(keeper_t *k, const char *stream);
 static int stream_take_over(keeper_t *k, const char *stream, char *cursor,
@@ -104,6 +110,8 @@ keeper_round(keeper_t *k)
         k->slow_at = now + KEEPER_SLOW_MS;
         keeper_rescue(k);
         keeper_locks(k);
+        keeper_calls(k);
+        keeper_objects(k);
     }
 
     keeper_due(k);
@@ -116,6 +124,7 @@ keeper_round(keeper_t *k)
     if (now >= k->purge_at) {
         k->purge_at = now + k->settings->purge_seconds * 1000;
         keeper_purge(k);
+        keeper_days(k);
     }
 }
 
@@ -241,6 +250,54 @@ keeper_locks(keeper_t *k)
 }
 
 
+/* Calls that have gone silent. */
+static void
+keeper_calls(keeper_t *k)
+{
+    PGresult  *row;
+
+    row = keeper_query(k, worker_sql_abandon, KEEPER_CALLS);
+    if (row == NULL) {
+        return;
+    }
+
+    if (strcmp(PQgetvalue(row, 0, 0), "0") != 0) {
+        worker_log(WORKER_LOG_INFO, "silent calls were ended: %s",
+                   PQgetvalue(row, 0, 0));
+    }
+
+    PQclear(row);
+}
+
+
+/* Objects of what was erased; what the store refuses comes again. */
+static void
+keeper_objects(keeper_t *k)
+{
+    int                           row;
+    PGresult                     *rows;
+    const char                   *key;
+    const worker_object_store_t  *store;
+
+    rows = keeper_query(k, worker_sql_objects, KEEPER_OBJECTS);
+    if (rows == NULL) {
+        return;
+    }
+
+    store = worker_object_store(k->settings);
+
+    for (row = 0; row < PQntuples(rows); row++) {
+        key = PQgetvalue(rows, row, 0);
+
+        if (store->remove(k->settings, key) != VOICE_FAILED) {
+            PQclear(keeper_query(k, worker_sql_object_erased, key));
+        }
+    }
+
+    PQclear(rows);
+}
+
+
 static void
 keeper_purge(keeper_t *k)
 {
@@ -249,6 +306,25 @@ keeper_purge(keeper_t *k)
     row = keeper_query(k, worker_sql_purge, NULL);
     if (row != NULL) {
         worker_log(WORKER_LOG_INFO, "purged: %s", PQgetvalue(row, 0, 0));
+        PQclear(row);
+    }
+}
+
+
+/* Partitions of packets. */
+static void
+keeper_days(keeper_t *k)
+{
+    char       keep[16];
+    PGresult  *row;
+
+    snprintf(keep, sizeof(keep), "%d", k->settings->packet_days);
+
+    row = keeper_query(k, worker_sql_days, keep);
+    if (row != NULL) {
+        worker_log(WORKER_LOG_INFO, "days of packets: %s made, %s dropped",
+                   worker_db_value(row, 0, "made"),
+                   worker_db_value(row, 0, "dropped"));
         PQclear(row);
     }
 }

@@ -36,6 +36,12 @@ typedef struct {
      */
     voice_rc_t (*get)(const worker_settings_t *settings, const char *key,
         size_t max, char **bytes, size_t *len);
+
+    /*
+     * Deletes an object durably; good, too, where there is none.
+     * VOICE_INVALID for what is no key, VOICE_FAILED if the store failed.
+     */
+    voice_rc_t (*remove)(const worker_settings_t *settings, const char *key);
 } worker_object_store_t;
 
 

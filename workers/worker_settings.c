@@ -122,6 +122,10 @@ const worker_setting_t  worker_root_table[] = {
     { "purge_seconds", worker_set_number, ROOT(purge_seconds),
       "3600", 1, 86400,
       "Between two purges of what retention has ended for." },
+    { "packet_days", worker_set_number, ROOT(packet_days),
+      "30", 1, 36500,
+      "Days after that of its beginning for which a call's packets are "
+      "kept." },
     { "relay_ms", worker_set_number, ROOT(relay_ms),
       "1000", 10, 60000,
       "The relay looks for events this often when nothing wakes it." },

@@ -115,6 +115,7 @@ struct worker_settings_s {
     int                beat_ms;
     int                keeper_ms;
     int                purge_seconds;
+    int                packet_days;    /* that packets are kept */
     int                relay_ms;
     int                relay_batch;
     int                poll_ms;        /* claim without Redis */
