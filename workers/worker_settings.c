@@ -76,6 +76,10 @@ const worker_setting_t  worker_root_table[] = {
     { "speech_dir", worker_set_path, ROOT(speech_dir),
       "/usr/share/voicegate/speech", 1, 3000,
       "Directory of the speech domain files." },
+    { "analysis_dir", worker_set_path, ROOT(analysis_dir),
+      "/usr/share/voicegate/conf/analysis", 1, 3000,
+      "Directory of the files that calls are analysed by: lexicons of "
+      "sentiment, words of languages." },
     { "cache_dir", worker_set_path, ROOT(cache_dir),
       "/var/cache/voicegate", 1, 3000,
       "Directory of spoken inputs, named by content; may be emptied." },

@@ -96,6 +96,7 @@ struct worker_settings_s {
                                           relay */
     const char        *object_dir;     /* worker_object.h */
     const char        *speech_dir;     /* domain files */
+    const char        *analysis_dir;   /* lexicons, words of languages */
     const char        *cache_dir;      /* spoken inputs, by content hash */
     const char        *log_file;       /* "" = standard error */
     const char        *pid_file;       /* "" = none */
