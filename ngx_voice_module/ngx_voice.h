@@ -124,6 +124,7 @@ struct ngx_voice_ctx_s {
     ngx_voice_limit_t          *limit;     /* NULL: not judged */
     ngx_voice_once_t           *once;      /* NULL: no key */
     json_t                     *args;      /* owned */
+    ngx_voice_packet_t         *packet;    /* whose answer is waited for */
     PGresult                   *result;    /* owned; its bytes are sent */
     json_t                     *page;      /* owned; so are its lines */
     ngx_buf_t                  *pages;     /* two, see ngx_voice_pages.c */
@@ -235,6 +236,9 @@ ngx_int_t ngx_voice_query(ngx_voice_ctx_t *ctx,
     const ngx_voice_pg_statement_t *statement, const json_t *args,
     ngx_voice_pg_done_pt done);
 
+/* The database of the request's tenant; NULL: the error is set. */
+ngx_voice_database_t *ngx_voice_shard(ngx_voice_ctx_t *ctx);
+
 /* ngx_voice_place.c: steps. */
 ngx_int_t ngx_voice_find_host(ngx_voice_ctx_t *ctx);
 ngx_int_t ngx_voice_find_tenant(ngx_voice_ctx_t *ctx);
@@ -313,7 +317,16 @@ ngx_int_t ngx_voice_lookup(ngx_voice_ctx_t *ctx);
 ngx_int_t ngx_voice_verify(ngx_voice_ctx_t *ctx);
 ngx_int_t ngx_voice_hash(ngx_voice_ctx_t *ctx);
 
+/* ngx_voice_ingest.c */
+/* The step in place of CALL: NGX_AGAIN, or NGX_ERROR with the error set. */
+ngx_int_t ngx_voice_ingest(ngx_voice_ctx_t *ctx);
+/* ngx_voice_ingest_lane.c: of this process; NULL: out of memory. */
+ngx_voice_ingest_t *ngx_voice_ingest_create(ngx_voice_main_conf_t *mcf,
+    ngx_cycle_t *cycle);
+
 /* ngx_voice_reply.c */
+/* "Cache-Control" of a reply that was not an error. */
+ngx_int_t ngx_voice_answer_cache(ngx_voice_ctx_t *ctx);
 /* The step: takes the reply row apart and sends it. */
 ngx_int_t ngx_voice_answer(ngx_voice_ctx_t *ctx);
 /* A column of the one row; empty when it is NULL or there is no row. */

@@ -66,12 +66,22 @@ static const ngx_voice_api_frame_t  ngx_voice_api_kept = {
 };
 
 
+/* A batch of packets; ngx_voice_ingest.h tells the parameters. */
+static const ngx_voice_api_frame_t  ngx_voice_api_packets = {
+    ngx_string(""),
+    ngx_string("select status, total, missing_count, missing, gap, differs, "
+               "state from api."),
+    ngx_string("(api.enter($1,$2,$3,$4,$5,$6,$7,$8), $9,$10,$11,$12,$13,$14)"),
+    14
+};
+
+
 /* Nothing, or the error that says that a reply is stored. */
 static const ngx_voice_pg_statement_t  ngx_voice_api_recall = {
     ngx_string("recall"),
     ngx_string("select from api.enter_once($1,$2,$3,$4,$5,$6,$7,$8,$10,$11) "
                "where $9::text <> $12::text"),
-    12
+    12, NULL
 };
 
 
@@ -81,7 +91,7 @@ static const ngx_voice_pg_statement_t  ngx_voice_api_replay = {
     ngx_string(NGX_VOICE_STATEMENT_COLUMNS
                "api.replay(api.enter($1,$2,$3,$4,$5,$6,$7,$8), $9, $10, "
                "$11, $12)"),
-    12
+    12, NULL
 };
 
 
@@ -460,12 +470,19 @@ ngx_voice_api_operation(ngx_conf_t *cf, ngx_voice_main_conf_t *mcf,
     if (ngx_voice_api_function(cf, mcf, contract->function, contract)
         != NGX_OK
         || ngx_voice_api_statement(cf, contract->function,
-                                   &ngx_voice_api_plain,
+                                   contract->shape == VOICE_SHAPE_PACKET
+                                   ? &ngx_voice_api_packets
+                                   : &ngx_voice_api_plain,
                                    &operation->statement)
            != NGX_OK
         || ngx_voice_api_once(cf, mcf, operation) != NGX_OK)
     {
         return NGX_ERROR;
+    }
+
+    if (contract->shape == VOICE_SHAPE_PACKET) {
+        operation->statement.formats = ngx_voice_packet_formats;
+        mcf->ingest_conf.on = 1;
     }
 
     if (contract->verify_lookup == NULL) {

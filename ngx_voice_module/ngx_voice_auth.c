@@ -41,13 +41,13 @@ static const ngx_voice_question_t  ngx_voice_key_question = {
     { ngx_string("authenticate_key"),
       ngx_string("select status, data, message, pagination, claims, wake, "
                  "headers from api.authenticate_key($1)"),
-      1 },
+      1, NULL },
     sizeof(ngx_voice_known_t), ngx_voice_key_take, ngx_voice_key_answered
 };
 
 static const ngx_voice_question_t  ngx_voice_proof_question = {
     { ngx_string("edge_session"),
-      ngx_string("select api.edge_session($1,$2,$3,$4,$5)"), 5 },
+      ngx_string("select api.edge_session($1,$2,$3,$4,$5)"), 5, NULL },
     sizeof(ngx_atomic_uint_t), ngx_voice_proof_take, ngx_voice_proof_answered
 };
 

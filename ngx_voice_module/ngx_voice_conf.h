@@ -18,6 +18,7 @@
 #include "voice_header.h"
 #include "voice_trace.h"
 #include "ngx_voice_database.h"
+#include "ngx_voice_ingest.h"
 #include "ngx_voice_jwks.h"
 #include "ngx_voice_redis.h"
 #include "ngx_voice_password.h"
@@ -108,6 +109,7 @@ typedef struct {
                                               none */
     ngx_voice_redis_conf_t    redis_conf;
     ngx_voice_password_conf_t  password_conf;
+    ngx_voice_ingest_conf_t   ingest_conf;
     ngx_msec_t                stale;       /* voice_stale */
     ngx_voice_tenancy_t      *tenancy;     /* voice_tenancy; NULL: multi */
     ngx_uint_t                tenancy_set;
@@ -131,6 +133,7 @@ typedef struct {
     ngx_voice_watcher_t      *watcher;
     ngx_queue_t               asks;        /* ngx_voice_ask_t under way */
     ngx_voice_limiter_t      *limiter;
+    ngx_voice_ingest_t       *ingest;      /* NULL: no packets */
     ngx_voice_process_t      *process;     /* its row in the zone */
     ngx_uint_t               *seen;        /* what the zone's counters have */
     ngx_uint_t                stopped;     /* the process exits */

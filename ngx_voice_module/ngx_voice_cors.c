@@ -74,7 +74,7 @@ static const char *const  ngx_voice_cors_preflight_headers[] = {
 static ngx_voice_pg_statement_t  ngx_voice_cors_statement = {
     ngx_string("edge_origin"),
     ngx_string("select api.edge_origin($1, $2)"),
-    2
+    2, NULL
 };
 
 

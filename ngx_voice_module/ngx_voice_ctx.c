@@ -123,6 +123,11 @@ ngx_voice_ctx_cancel(void *data)
         ctx->query = NULL;
     }
 
+    if (ctx->packet != NULL) {
+        ngx_voice_ingest_leave(ctx->packet);
+        ctx->packet = NULL;
+    }
+
     ngx_voice_ask_cancel(ctx);
 
     if (ctx->keys != NULL) {

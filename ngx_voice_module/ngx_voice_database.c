@@ -111,18 +111,35 @@ ngx_voice_databases_create(ngx_array_t *databases, ngx_cycle_t *cycle)
             return NGX_ERROR;
         }
 
-        if (database->replica_conf.host.len == 0) {
-            continue;
+        if (database->replica_conf.host.len != 0) {
+            database->replica = ngx_voice_pg_create(&database->replica_conf,
+                                                    cycle->pool, cycle->log);
+            if (database->replica == NULL) {
+                return NGX_ERROR;
+            }
         }
 
-        database->replica = ngx_voice_pg_create(&database->replica_conf,
-                                                cycle->pool, cycle->log);
-        if (database->replica == NULL) {
-            return NGX_ERROR;
+        if (database->ingest_conf.size != 0) {
+            database->ingest = ngx_voice_pg_create(&database->ingest_conf,
+                                                   cycle->pool, cycle->log);
+            if (database->ingest == NULL) {
+                return NGX_ERROR;
+            }
         }
     }
 
     return NGX_OK;
+}
+
+
+void
+ngx_voice_database_add_pool(ngx_voice_database_t *database,
+    ngx_voice_pg_conf_t *conf, ngx_uint_t size)
+{
+    ngx_voice_database_copy(conf, &database->conf);
+
+    conf->size = size;
+    conf->query_timeout = database->conf.query_timeout;
 }
 
 
@@ -141,6 +158,10 @@ ngx_voice_databases_destroy(ngx_array_t *databases)
         if (database->replica != NULL) {
             ngx_voice_pg_destroy(database->replica);
         }
+
+        if (database->ingest != NULL) {
+            ngx_voice_pg_destroy(database->ingest);
+        }
     }
 }
 
@@ -158,7 +179,8 @@ ngx_voice_databases_figures(const ngx_array_t *databases,
 
     for (i = 0; i < databases->nelts; i++, database++) {
         const ngx_voice_pg_pool_t  *pools[] = {
-            database->pg, database->slow, database->replica
+            database->pg, database->slow, database->replica,
+            database->ingest
         };
 
         for (n = 0; n < VOICE_ARRAY_SIZE(pools); n++) {
@@ -308,7 +330,7 @@ ngx_voice_database_check(const ngx_voice_main_conf_t *mcf,
 }
 
 
-/* Pools are told apart in logs: "main", "main slow", "main replica". */
+/* Pools are told apart in logs: "main", "main slow", "main replica" ... */
 static ngx_int_t
 ngx_voice_database_names(ngx_conf_t *cf, ngx_voice_database_t *database)
 {
@@ -317,7 +339,7 @@ ngx_voice_database_names(ngx_conf_t *cf, ngx_voice_database_t *database)
     ngx_str_t  *name;
 
     size = database->name.len + sizeof(" replica");
-    p = ngx_pnalloc(cf->pool, size * 2);
+    p = ngx_pnalloc(cf->pool, size * 3);
     if (p == NULL) {
         return NGX_ERROR;
     }
@@ -333,6 +355,12 @@ ngx_voice_database_names(ngx_conf_t *cf, ngx_voice_database_t *database)
     name = &database->replica_conf.name;
     name->data = p;
     name->len = ngx_sprintf(p, "%V replica", &database->name) - p;
+
+    p += size;
+
+    name = &database->ingest_conf.name;
+    name->data = p;
+    name->len = ngx_sprintf(p, "%V ingest", &database->name) - p;
 
     return NGX_OK;
 }

@@ -21,16 +21,23 @@ typedef struct {
     ngx_voice_pg_conf_t   conf;
     ngx_voice_pg_conf_t   slow_conf;
     ngx_voice_pg_conf_t   replica_conf;    /* host.len 0: none */
+    ngx_voice_pg_conf_t   ingest_conf;     /* size 0: none */
 
     /* of this process */
     ngx_voice_pg_pool_t  *pg;
     ngx_voice_pg_pool_t  *slow;
     ngx_voice_pg_pool_t  *replica;         /* NULL: none */
+    ngx_voice_pg_pool_t  *ingest;          /* batches of packets; NULL:
+                                              none */
 } ngx_voice_database_t;
 
 
 /* voice_postgres; fills mcf->databases, the first one being the main one. */
 char *ngx_voice_conf_postgres(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* One more pool of a database, of so many connections. */
+void ngx_voice_database_add_pool(ngx_voice_database_t *database,
+    ngx_voice_pg_conf_t *conf, ngx_uint_t size);
 
 /* Opens all pools; NGX_ERROR: out of memory. */
 ngx_int_t ngx_voice_databases_create(ngx_array_t *databases,

@@ -40,7 +40,7 @@ static void ngx_voice_external_answered(ngx_voice_ctx_t *ctx, ngx_int_t rc,
 
 static const ngx_voice_question_t  ngx_voice_external_question = {
     { ngx_string("edge_external"), ngx_string("select api.edge_external($1)"),
-      1 },
+      1, NULL },
     VOICE_UUID_LEN, ngx_voice_external_take, ngx_voice_external_answered
 };
 

@@ -200,6 +200,8 @@ ngx_voice_conf_number(ngx_conf_t *cf, const ngx_voice_field_t *field,
 {
     *number = field->type == NGX_VOICE_FIELD_MSEC
               ? ngx_parse_time(value, 0)
+              : field->type == NGX_VOICE_FIELD_SIZE
+              ? ngx_parse_size(value)
               : ngx_atoi(value->data, value->len);
 
     if (*number == NGX_ERROR || *number < field->min

@@ -18,6 +18,7 @@ typedef enum {
                                               was initialized; may repeat */
     NGX_VOICE_FIELD_SECRET,                /* content of the named file */
     NGX_VOICE_FIELD_NUMBER,
+    NGX_VOICE_FIELD_SIZE,                  /* bytes, "1m" */
     NGX_VOICE_FIELD_MSEC,
     NGX_VOICE_FIELD_PORT
 } ngx_voice_field_e;

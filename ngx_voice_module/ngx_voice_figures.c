@@ -48,12 +48,14 @@ ngx_voice_figures_update(ngx_voice_main_conf_t *mcf)
     ngx_uint_t                        i;
     ngx_voice_pg_figures_t            pg;
     ngx_voice_redis_figures_t         redis;
+    ngx_voice_ingest_figures_t        ingest;
     const ngx_voice_stall_figures_t  *stall;
 
     stall = ngx_voice_stall_figures();
 
     ngx_voice_databases_figures(mcf->databases, &pg);
     ngx_voice_redis_figures(mcf->redis, &redis);
+    ngx_voice_ingest_figures(mcf->ingest, &ingest);
 
     const struct {
         ngx_voice_counter_e  counter;
@@ -82,6 +84,9 @@ ngx_voice_figures_update(ngx_voice_main_conf_t *mcf)
         [NGX_VOICE_GAUGE_pg_waiting] = pg.waiting,
         [NGX_VOICE_GAUGE_redis_connected] = redis.connected,
         [NGX_VOICE_GAUGE_redis_in_flight] = redis.in_flight,
+        [NGX_VOICE_GAUGE_ingest_lanes] = ingest.lanes,
+        [NGX_VOICE_GAUGE_ingest_held] = ingest.held,
+        [NGX_VOICE_GAUGE_ingest_in_flight] = ingest.in_flight,
         [NGX_VOICE_GAUGE_passwords] =
             ngx_voice_password_outstanding(mcf->hasher)
     };

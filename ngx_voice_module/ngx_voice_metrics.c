@@ -10,6 +10,7 @@
 
 #define NGX_VOICE_METRICS_BLOCK  16384     /* bytes a buffer */
 #define NGX_VOICE_METRICS_LINE   1024      /* bytes of one line, at most */
+#define NGX_VOICE_METRICS_NAME   64        /* bytes of a name, NUL included */
 
 
 /* Text that grows by buffers; failed is set once memory is out. */
@@ -269,6 +270,8 @@ static void
 ngx_voice_metrics_counters(ngx_voice_text_t *text,
     const ngx_voice_shared_t *shared)
 {
+    u_char      name[NGX_VOICE_METRICS_NAME];
+    size_t      len;
     ngx_uint_t  i;
 
     static const struct {
@@ -280,8 +283,19 @@ ngx_voice_metrics_counters(ngx_voice_text_t *text,
 #undef NGX_VOICE_ROW
     };
 
+    /* what differs by a label only has one head */
+
+    name[0] = '\0';
+
     for (i = 0; i < NGX_VOICE_COUNTER_COUNT; i++) {
-        ngx_voice_text_head(text, rows[i].name, "counter", rows[i].help);
+        len = strcspn(rows[i].name, "{");
+
+        if (ngx_strncmp(name, rows[i].name, len) != 0 || name[len] != '\0') {
+            ngx_cpystrn(name, (u_char *) rows[i].name,
+                        ngx_min(len + 1, sizeof(name)));
+            ngx_voice_text_head(text, (char *) name, "counter", rows[i].help);
+        }
+
         ngx_voice_text_add(text, "%s %uA\n", rows[i].name,
                            shared->counters[i]);
     }

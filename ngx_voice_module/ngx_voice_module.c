@@ -103,6 +103,33 @@ static ngx_command_t  ngx_voice_commands[] = {
       NULL },
 
     /*
+     * Syntax:  voice_ingest [lanes=2] [pool=2] [batch=512] [batch_size=1m]
+     *          [tenant_packets=8192] [tenant_size=32m] [packets=32768]
+     *          [size=128m] [sequence=2147483647] [call_id=128] [data=64k]
+     *          [gaps=10000];
+     * Default: -
+     * Context: http
+     *
+     * Packets of calls are stored in batches, each in one transaction.  Each
+     * nginx process holds pool connections more to each database for that,
+     * and sends as many batches at once.  Those of one caller go on up to
+     * lanes of them; all packets of a call are on the same.  A batch has up to
+     * batch packets, and batch_size bytes unless it is a single one.
+     *
+     * Of packets not answered yet a process holds so many of a tenant, and in
+     * all, by their number and by their bytes; what comes then is answered
+     * 503 with Retry-After.  sequence is the largest that is taken, call_id
+     * and data are bytes, at most; what is over these is answered 422.  gaps
+     * bounds the ranges that a call may miss.
+     */
+    { ngx_string("voice_ingest"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_voice_conf_ingest,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    /*
      * Syntax:  voice_redis host=address|path [port=6379]
      *          [password_file=file] [queue=1024] [connect_timeout=2s]
      *          [timeout=1s];
@@ -512,6 +539,7 @@ ngx_voice_create_main_conf(ngx_conf_t *cf)
     mcf->token_lifetime = NGX_CONF_UNSET;
     mcf->stream_window = NGX_CONF_UNSET;
     mcf->stale = NGX_CONF_UNSET_MSEC;
+    ngx_voice_ingest_defaults(&mcf->ingest_conf);
     mcf->password_conf.cost = NGX_CONF_UNSET_UINT;
     mcf->password_conf.limit = 64;
     mcf->password_conf.threads = 2;
@@ -562,6 +590,8 @@ ngx_voice_init_main_conf(ngx_conf_t *cf, void *conf)
     if (ngx_voice_limit_configure(cf, mcf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
+
+    ngx_voice_ingest_configure(&mcf->ingest_conf, mcf->databases);
 
     ngx_voice_generation_end(mcf);
 
@@ -766,6 +796,13 @@ ngx_voice_init_process(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
+    if (mcf->ingest_conf.on) {
+        mcf->ingest = ngx_voice_ingest_create(mcf, cycle);
+        if (mcf->ingest == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
     ngx_queue_init(&mcf->asks);
     ngx_voice_stall_watch();
 
@@ -791,6 +828,11 @@ ngx_voice_exit_process(ngx_cycle_t *cycle)
     ngx_voice_watch_destroy(mcf->watcher);
     ngx_voice_limiter_destroy(mcf->limiter);
     ngx_voice_databases_destroy(mcf->databases);
+
+    if (mcf->ingest != NULL) {
+        ngx_voice_ingest_destroy(mcf->ingest);
+    }
+
     ngx_voice_redis_destroy(mcf->redis);
     ngx_voice_jwks_destroy(mcf->jwks);
 }

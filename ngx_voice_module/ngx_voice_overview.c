@@ -180,6 +180,8 @@ ngx_voice_overview_pools(ngx_voice_main_conf_t *mcf)
                                 database[i].slow);
         ngx_voice_overview_pool(rows, &database[i], &database[i].replica_conf,
                                 database[i].replica);
+        ngx_voice_overview_pool(rows, &database[i], &database[i].ingest_conf,
+                                database[i].ingest);
     }
 
     return rows;

@@ -343,6 +343,7 @@ ngx_voice_pg_query_create(ngx_voice_pg_pool_t *pool,
         }
 
         query->values[i] = (char *) p;
+        query->lengths[i] = (int) params[i].len;
         p = ngx_cpymem(p, params[i].data, params[i].len);
         *p++ = '\0';
     }

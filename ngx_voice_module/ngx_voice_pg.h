@@ -14,7 +14,7 @@
 #include <libpq-fe.h>
 
 
-#define NGX_VOICE_PG_PARAMS_MAX  12
+#define NGX_VOICE_PG_PARAMS_MAX  14
 
 
 typedef struct ngx_voice_pg_pool_s   ngx_voice_pg_pool_t;
@@ -42,6 +42,8 @@ typedef struct {
     ngx_str_t   name;                  /* unique in the pool; NUL after */
     ngx_str_t   text;                  /* NUL after */
     ngx_uint_t  nparams;
+    const int  *formats;               /* of each parameter: 0 is text, 1 is
+                                          binary; NULL: all are texts */
 } ngx_voice_pg_statement_t;
 
 
@@ -93,8 +95,8 @@ ngx_voice_pg_pool_t *ngx_voice_pg_create(ngx_voice_pg_conf_t *conf,
 void ngx_voice_pg_destroy(ngx_voice_pg_pool_t *pool);
 
 /*
- * Runs a statement with text parameters (ptr NULL is SQL NULL; the bytes are
- * copied; none may hold NUL).  Each query is its own implicit transaction
+ * Runs a statement with its parameters (ptr NULL is SQL NULL; the bytes are
+ * copied; a text may not hold NUL).  Each query is its own implicit transaction
  * (one sync).  One that was rolled back by a serialization failure, a
  * deadlock, a stale statement or another query's cancel is run once more.
  * Returns a handle, valid until done is called; NULL if out of memory.  The

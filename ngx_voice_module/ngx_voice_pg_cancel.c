@@ -28,7 +28,7 @@ static void ngx_voice_pg_killed(void *data, ngx_voice_pg_e outcome,
 static const ngx_voice_pg_statement_t  ngx_voice_pg_kill_statement = {
     ngx_string("voice_cancel"),
     ngx_string("select pg_catalog.pg_cancel_backend($1::int4)"),
-    1
+    1, NULL
 };
 
 

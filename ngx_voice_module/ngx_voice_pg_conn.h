@@ -67,6 +67,7 @@ struct ngx_voice_pg_query_s {
     void                            *data;
     ngx_uint_t                       serial;   /* of the prepared statement */
     const char                      *values[NGX_VOICE_PG_PARAMS_MAX];
+    int                              lengths[NGX_VOICE_PG_PARAMS_MAX];
     unsigned                         parsing:1;    /* prepared before it */
     unsigned                         retried:1;
     unsigned                         abandoned:1;  /* nobody waits */

@@ -48,7 +48,7 @@ ngx_voice_pg_conn_send(ngx_voice_pg_conn_t *conn, ngx_voice_pg_query_t *query)
 
     if (!PQsendQueryPrepared(conn->pg, prepared->name,
                              (int) statement->nparams, query->values,
-                             NULL, NULL, 0)
+                             query->lengths, statement->formats, 0)
         || !PQpipelineSync(conn->pg))
     {
         return NGX_ERROR;

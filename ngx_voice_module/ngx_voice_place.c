@@ -30,13 +30,14 @@ static void ngx_voice_tenant_key(u_char key[NGX_VOICE_TABLE_KEY],
 
 
 static const ngx_voice_question_t  ngx_voice_host_question = {
-    { ngx_string("edge_host"), ngx_string("select api.edge_host($1)"), 1 },
+    { ngx_string("edge_host"), ngx_string("select api.edge_host($1)"), 1,
+      NULL },
     sizeof(ngx_voice_host_t), ngx_voice_host_take, ngx_voice_host_answered
 };
 
 static const ngx_voice_question_t  ngx_voice_tenant_question = {
     { ngx_string("edge_tenant"), ngx_string("select api.edge_tenant($1)"),
-      1 },
+      1, NULL },
     sizeof(ngx_voice_tenant_t), ngx_voice_tenant_take,
     ngx_voice_tenant_answered
 };

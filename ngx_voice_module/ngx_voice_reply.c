@@ -22,7 +22,6 @@ static ngx_uint_t ngx_voice_header_clean(const char *name,
     const char *value);
 static ngx_int_t ngx_voice_answer_object(ngx_voice_ctx_t *ctx,
     ngx_str_t *object);
-static ngx_int_t ngx_voice_answer_cache(ngx_voice_ctx_t *ctx);
 static ngx_int_t ngx_voice_answer_body(ngx_voice_ctx_t *ctx,
     ngx_uint_t status, const ngx_str_t *data);
 static ngx_int_t ngx_voice_answer_text(ngx_voice_ctx_t *ctx,
@@ -319,7 +318,7 @@ ngx_voice_answer_object(ngx_voice_ctx_t *ctx, ngx_str_t *object)
 
 
 /* A client may keep what it asks about again; nobody else keeps anything. */
-static ngx_int_t
+ngx_int_t
 ngx_voice_answer_cache(ngx_voice_ctx_t *ctx)
 {
     static const ngx_str_t  own = ngx_string("private, no-cache");

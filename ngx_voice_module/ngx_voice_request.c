@@ -214,16 +214,10 @@ ngx_voice_query(ngx_voice_ctx_t *ctx,
     ngx_voice_database_t  *database;
 
     c = ctx->request->connection;
-    database = ngx_voice_database_find(ctx->conf->databases,
-                                       ctx->tenant == NULL ? ""
-                                       : (char *) ctx->tenant->shard);
+    database = ngx_voice_shard(ctx);
 
     if (database == NULL) {
-        ngx_log_error(NGX_LOG_ALERT, c->log, 0,
-                      "no \"voice_postgres\" has the name \"%s\", the shard "
-                      "of tenant \"%V\"", ctx->tenant->shard,
-                      &ctx->identity.tenant);
-        return ngx_voice_fail(ctx, NGX_VOICE_SERVICE_UNAVAILABLE, NULL);
+        return NGX_ERROR;
     }
 
     text = json_dumps(args, JSON_COMPACT);
@@ -265,6 +259,27 @@ ngx_voice_query(ngx_voice_ctx_t *ctx,
     }
 
     return NGX_AGAIN;
+}
+
+
+ngx_voice_database_t *
+ngx_voice_shard(ngx_voice_ctx_t *ctx)
+{
+    ngx_voice_database_t  *database;
+
+    database = ngx_voice_database_find(ctx->conf->databases,
+                                       ctx->tenant == NULL ? ""
+                                       : (char *) ctx->tenant->shard);
+
+    if (database == NULL) {
+        ngx_log_error(NGX_LOG_ALERT, ctx->request->connection->log, 0,
+                      "no \"voice_postgres\" has the name \"%s\", the shard "
+                      "of tenant \"%V\"", ctx->tenant->shard,
+                      &ctx->identity.tenant);
+        (void) ngx_voice_fail(ctx, NGX_VOICE_SERVICE_UNAVAILABLE, NULL);
+    }
+
+    return database;
 }
 
 
@@ -382,6 +397,10 @@ ngx_voice_admitted(ngx_voice_ctx_t *ctx)
 static ngx_int_t
 ngx_voice_call(ngx_voice_ctx_t *ctx)
 {
+    if (ctx->operation->contract->shape == VOICE_SHAPE_PACKET) {
+        return ngx_voice_ingest(ctx);
+    }
+
     ctx->attempts++;
 
     if (ctx->once != NULL) {

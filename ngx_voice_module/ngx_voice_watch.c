@@ -64,7 +64,7 @@ static void ngx_voice_watch_keep(ngx_voice_watch_one_t *one,
 static const ngx_voice_pg_statement_t  ngx_voice_watch_statement = {
     ngx_string("edge_changes"),
     ngx_string("select api.edge_changes($1)"),
-    1
+    1, NULL
 };
 
 

@@ -91,6 +91,24 @@
         "Tokens that came too late from Redis and were thrown away.")        \
     ROW(limit_crowded, "voice_limit_crowded_total",                          \
         "Registrations refused: more nodes than were declared.")             \
+    ROW(packets_accepted, "packets_total{status=\"accepted\"}",              \
+        "Packets of calls, by what became of them.")                         \
+    ROW(packets_duplicate, "packets_total{status=\"duplicate\"}",            \
+        "Packets of calls, by what became of them.")                         \
+    ROW(packets_differing, "packets_total{status=\"differing\"}",            \
+        "Packets of calls, by what became of them.")                         \
+    ROW(packets_rejected, "packets_total{status=\"rejected\"}",              \
+        "Packets of calls, by what became of them.")                         \
+    ROW(packets_gaps, "packets_total{status=\"gaps\"}",                      \
+        "Packets of calls, by what became of them.")                         \
+    ROW(packet_gaps, "packet_gaps_total",                                    \
+        "Gaps that packets of calls have left.")                             \
+    ROW(ingest_batches, "voice_ingest_batches_total",                        \
+        "Batches of packets that were committed.")                           \
+    ROW(ingest_failed, "voice_ingest_batches_failed_total",                  \
+        "Batches of packets that were not.")                                 \
+    ROW(ingest_refused, "voice_ingest_refused_total",                        \
+        "Packets refused because too many are held.")                        \
     ROW(limit_epochs, "voice_limit_epochs_total",                            \
         "Times that a Redis without its data began with empty buckets.")
 
@@ -116,6 +134,12 @@ typedef enum {
         "Connections to Redis that are open.")                               \
     ROW(redis_in_flight, "voice_redis_in_flight",                            \
         "Redis commands sent and not yet answered.")                         \
+    ROW(ingest_lanes, "voice_ingest_lanes",                                  \
+        "Lanes that have packets.")                                          \
+    ROW(ingest_held, "voice_ingest_held",                                    \
+        "Packets that are not answered yet.")                                \
+    ROW(ingest_in_flight, "voice_ingest_in_flight",                          \
+        "Batches of packets under way.")                                     \
     ROW(passwords, "voice_passwords_outstanding",                            \
         "Password hashes waiting for a thread or being computed.")
 
