@@ -96,9 +96,10 @@ void ngx_voice_pg_destroy(ngx_voice_pg_pool_t *pool);
 
 /*
  * Runs a statement with its parameters (ptr NULL is SQL NULL; the bytes are
- * copied; a text may not hold NUL).  Each query is its own implicit transaction
- * (one sync).  One that was rolled back by a serialization failure, a
- * deadlock, a stale statement or another query's cancel is run once more.
+ * copied; a text may not hold NUL).  Each query is its own implicit
+ * transaction (one sync).  One that was rolled back by a serialization
+ * failure, a deadlock, a stale statement or another query's cancel is run
+ * once more.
  * Returns a handle, valid until done is called; NULL if out of memory.  The
  * callback never runs inside this call.
  */
