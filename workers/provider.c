@@ -32,6 +32,7 @@ static const provider_embeddings_t *const  embeddings[] = {
 };
 
 static const provider_analysis_t *const  analyses[] = {
+    &provider_analysis_embedded,
     &provider_analysis_http,
     &provider_analysis_openai,
     NULL

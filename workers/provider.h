@@ -224,6 +224,7 @@ extern const provider_asr_t         provider_asr_openai;
 extern const provider_agent_t       provider_agent_houndify;
 extern const provider_agent_t       provider_agent_http;
 extern const provider_embeddings_t  provider_embeddings_openai;
+extern const provider_analysis_t    provider_analysis_embedded;
 extern const provider_analysis_t    provider_analysis_http;
 extern const provider_analysis_t    provider_analysis_openai;
 
