@@ -13,6 +13,9 @@ use Test::More;
 use lib 't/lib';
 use Voice;
 
+# covers: get_call get_call_recording get_call_transcript list_call_events
+# covers: list_call_packets
+
 use constant WAV => "RIFF\x24\0\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x80\x3e\0\0"
     . "\0\x7d\0\0\2\0\x10\0data\0\0\0\0";
 

@@ -203,6 +203,14 @@ begin
         return next;
     end loop;
 
+    -- a call was erased while its row was waited for: the batch comes again
+    if cardinality(v_status) < cardinality(p_calls)
+       or array_position(v_status, null) is not null
+    then
+        raise exception using errcode = 'serialization_failure',
+            message = 'a call was erased meanwhile';
+    end if;
+
     v_changed := v_changed || s;
 
     insert into core.packet (tenant_id, call_id, sequence, day, sent_at,
