@@ -13,6 +13,8 @@
 
 
 #define VOICE_WAV_HEADER      44       /* bytes of the header we write */
+#define VOICE_WAV_COMMENT     64       /* bytes of a comment at most */
+#define VOICE_WAV_HEADER_MAX  (VOICE_WAV_HEADER + 22 + VOICE_WAV_COMMENT)
 #define VOICE_WAV_RATE_MIN    8000
 #define VOICE_WAV_RATE_MAX    48000
 #define VOICE_WAV_MAX         (256u * 1024 * 1024)  /* bytes of a file */
@@ -76,6 +78,14 @@ void voice_wav_mono(const voice_wav_t *wav, int16_t *out);
  */
 void voice_wav_header(unsigned char out[VOICE_WAV_HEADER], unsigned rate,
     uint32_t bytes);
+
+/*
+ * The same with a comment (chunk LIST, INFO, ICMT) of at most
+ * VOICE_WAV_COMMENT bytes, the rest of it is cut.  Returns the header's
+ * bytes, which are even.
+ */
+size_t voice_wav_header_comment(unsigned char out[VOICE_WAV_HEADER_MAX],
+    unsigned rate, uint32_t bytes, voice_span_t comment);
 
 unsigned voice_audio_duration_ms(const voice_audio_t *audio);
 double voice_audio_rms(const voice_audio_t *audio);        /* dBFS */

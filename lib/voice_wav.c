@@ -134,6 +134,39 @@ voice_wav_header(unsigned char out[VOICE_WAV_HEADER], unsigned rate,
 }
 
 
+size_t
+voice_wav_header_comment(unsigned char out[VOICE_WAV_HEADER_MAX],
+    unsigned rate, uint32_t bytes, voice_span_t comment)
+{
+    size_t         text, list;
+    unsigned char  plain[VOICE_WAV_HEADER];
+
+    comment.len = comment.len < VOICE_WAV_COMMENT ? comment.len
+                                                  : VOICE_WAV_COMMENT;
+
+    /* the text with its NUL, and what makes it even */
+    text = (comment.len + 2) & ~(size_t) 1;
+    list = 8 + 4 + 8 + text;
+
+    voice_wav_header(plain, rate, bytes);
+
+    memset(out, 0, VOICE_WAV_HEADER_MAX);
+    memcpy(out, plain, 36);
+    memcpy(out + 36, "LIST", 4);
+    put(out + 40, (uint32_t) (list - 8), 4);
+    memcpy(out + 44, "INFOICMT", 8);
+    put(out + 52, (uint32_t) comment.len + 1, 4);
+    memcpy(out + 56, comment.ptr, comment.len);
+    memcpy(out + 36 + list, plain + 36, 8);
+
+    if (bytes <= UINT32_MAX - 36 - list) {
+        put(out + 4, bytes + 36 + (uint32_t) list, 4);
+    }
+
+    return VOICE_WAV_HEADER + list;
+}
+
+
 static voice_rc_t
 read_format(cursor_t chunk, voice_wav_t *wav)
 {

@@ -44,21 +44,13 @@ static voice_rc_t
 local_put(const worker_settings_t *settings, voice_span_t bytes,
     const char *suffix, char key[WORKER_OBJECT_KEY_SIZE])
 {
-    char         path[LOCAL_PATH_MAX], hex[VOICE_SHA256_LEN * 2 + 1];
+    char         path[LOCAL_PATH_MAX];
+    voice_rc_t   rc;
     struct stat  st;
 
-    if (bytes.len > WORKER_OBJECT_MAX) {
-        return VOICE_LIMIT;
-    }
-
-    if (voice_sha256_hex(hex, bytes) != VOICE_OK) {
-        return VOICE_FAILED;
-    }
-
-    snprintf(key, WORKER_OBJECT_KEY_SIZE, "%.2s/%s.%.9s", hex, hex, suffix);
-
-    if (!worker_object_key_valid(key)) {
-        return VOICE_INVALID;
+    rc = worker_object_key(bytes, suffix, key);
+    if (rc != VOICE_OK) {
+        return rc;
     }
 
     if (!local_path(path, settings, key)) {

@@ -3,6 +3,7 @@
  * The choice of the object store, and the form of keys.
  */
 
+#include "../lib/voice_code.h"
 #include "worker_object.h"
 
 
@@ -15,6 +16,26 @@ worker_object_store(const worker_settings_t *settings)
     (void) settings;                   /* one kind of store so far */
 
     return &worker_object_local;
+}
+
+
+voice_rc_t
+worker_object_key(voice_span_t bytes, const char *suffix,
+    char key[WORKER_OBJECT_KEY_SIZE])
+{
+    char  hex[VOICE_SHA256_LEN * 2 + 1];
+
+    if (bytes.len > WORKER_OBJECT_MAX) {
+        return VOICE_LIMIT;
+    }
+
+    if (voice_sha256_hex(hex, bytes) != VOICE_OK) {
+        return VOICE_FAILED;
+    }
+
+    snprintf(key, WORKER_OBJECT_KEY_SIZE, "%.2s/%s.%.9s", hex, hex, suffix);
+
+    return worker_object_key_valid(key) ? VOICE_OK : VOICE_INVALID;
 }
 
 

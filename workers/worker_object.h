@@ -13,18 +13,16 @@
 
 
 #define WORKER_OBJECT_KEY_SIZE  80     /* with the NUL */
-#define WORKER_OBJECT_MAX       (64u << 20)
+#define WORKER_OBJECT_MAX       (256u << 20)
 
 
 typedef struct {
     const char  *name;                 /* "local" */
 
     /*
-     * Stores bytes durably (synced before the return) and writes the key:
-     * "ab/<64 hex digits of SHA-256>.<suffix>", where ab are the first two
-     * digits.  suffix: 1 .. 8 of a-z and 0-9, it names the media type
-     * ("wav").  VOICE_LIMIT over WORKER_OBJECT_MAX, VOICE_INVALID for the
-     * suffix, VOICE_FAILED if the store failed.
+     * Stores bytes, which may be a mapped file, durably (synced before the
+     * return) under their key, which is written, too.  Fails as
+     * worker_object_key() does; VOICE_FAILED also if the store failed.
      */
     voice_rc_t (*put)(const worker_settings_t *settings, voice_span_t bytes,
         const char *suffix, char key[WORKER_OBJECT_KEY_SIZE]);
@@ -48,6 +46,15 @@ typedef struct {
 /* The store that the settings choose. */
 const worker_object_store_t *worker_object_store(
     const worker_settings_t *settings);
+
+/*
+ * The key that bytes are stored under: "ab/<64 hex digits of
+ * SHA-256>.<suffix>", where ab are the first two digits.  suffix: 1 .. 8 of
+ * a-z and 0-9, it names the media type ("wav").  VOICE_LIMIT over
+ * WORKER_OBJECT_MAX, VOICE_INVALID for the suffix, VOICE_FAILED.
+ */
+voice_rc_t worker_object_key(voice_span_t bytes, const char *suffix,
+    char key[WORKER_OBJECT_KEY_SIZE]) VOICE_MUST_CHECK;
 
 /* Is this the form of a key? */
 int worker_object_key_valid(const char *key);
