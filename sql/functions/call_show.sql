@@ -80,10 +80,14 @@ begin
             'disposition', c.disposition,
             'total_received', coalesce(s.received, 0),
             'expected_total_packets', s.expected,
-            'missing_count', coalesce(core.range_size(core.call_missing(s)),
-                                      0),
+            'missing_count', coalesce(core.range_size(m.ranges), 0),
+            'missing_ranges', core.ranges_json(m.ranges, 100),
+            'missing_ranges_total', (select count(*) from unnest(m.ranges)),
             'media', c.media, 'language', c.language_code,
-            'sentiment', c.sentiment, 'summary', c.summary,
+            'sentiment', c.sentiment,
+            'sentiment_score', case jsonb_typeof(c.sentiment_detail -> 'score')
+                when 'number' then c.sentiment_detail -> 'score' end,
+            'summary', c.summary, 'excerpt', left(c.transcription, 240),
             'duration_ms', c.duration_ms,
             'recording_url', case when c.recording_key is not null
                 then '/api/v1/calls/' || c.id || '/recording' end,
@@ -95,7 +99,8 @@ begin
             'failed_at', core.iso(c.failed_at))
           from (select) one
           left join core.call_stream s
-            on s.tenant_id = c.tenant_id and s.call_id = c.id);
+            on s.tenant_id = c.tenant_id and s.call_id = c.id
+         cross join core.call_missing(s) m (ranges));
 end
 $$;
 
@@ -105,12 +110,10 @@ language plpgsql stable set search_path = core, pg_temp
 as $$
 declare
     s          core.call_stream;
-    v_missing  int8multirange;
     v_history  json;
 begin
     select * into s from core.call_stream l
      where l.tenant_id = c.tenant_id and l.call_id = c.id;
-    v_missing := coalesce(core.call_missing(s), '{}');
 
     select json_agg(json_build_object(
                'from_state', m.from_state, 'to_state', m.to_state,
@@ -122,8 +125,6 @@ begin
              order by n.position desc limit 100) m;
 
     return (core.call_item(c)::jsonb || jsonb_build_object(
-        'missing_ranges', core.ranges_json(v_missing, 100),
-        'missing_ranges_total', (select count(*) from unnest(v_missing)),
         'sample_rate', case c.media when 'pcm' then c.sample_rate end,
         'transcription', c.transcription,
         'sentiment_detail', c.sentiment_detail,

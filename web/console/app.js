@@ -13,6 +13,7 @@ import { Sync } from './sync.js';
 const MOST = 1000;              /* calls on the page */
 const STREAM = '/api/v1/calls/stream';
 const NOTICE_MS = 8000;
+const FRAME_MS = 100;           /* between drawings, at least */
 const CHECK_MS = 60000;         /* whether the stream hears */
 
 const CONNECTIONS = {
@@ -27,7 +28,8 @@ const $ = (id) => document.getElementById(id);
 const page = {
     filter: { states: new Set(), text: '', sentiment: '' },
     changed: new Set(),         /* ids of calls to draw; null: all */
-    frame: 0,
+    waiting: false,             /* for a frame */
+    drawnAt: 0,
     buffer: null,               /* events while the list stands still */
     model: null,
     open: null,
@@ -193,15 +195,21 @@ function draw(callId) {
 }
 
 
+/* In the next frame, unless the last drawing was a moment ago. */
 function schedule() {
-    if (page.frame === 0) {
-        page.frame = requestAnimationFrame(render);
+    if (page.waiting) {
+        return;
     }
+
+    page.waiting = true;
+    setTimeout(() => requestAnimationFrame(render),
+               page.drawnAt + FRAME_MS - performance.now());
 }
 
 
 function render() {
-    page.frame = 0;
+    page.waiting = false;
+    page.drawnAt = performance.now();
     if (page.model === null) {
         return;
     }

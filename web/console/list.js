@@ -1,6 +1,7 @@
 /*
  * The list: a row a call, kept by the call's id.  A frame changes the rows
- * whose calls changed and no others; rows move only when their order does.
+ * whose calls changed and no others, of these only those in sight: the others
+ * follow when they come there.  Rows move only when their order does.
  */
 
 import { el, setAttribute, setHidden, setStyle, setText } from './dom.js';
@@ -9,6 +10,7 @@ import { isOver } from './model.js';
 import { Strip, missingCount } from './strip.js';
 
 const COLUMNS = 160;            /* of a row's strip */
+const NEAR = '400px';           /* of the sight, which counts as in it */
 
 
 export class List {
@@ -19,6 +21,9 @@ export class List {
         this.rows = new Map();
         this.order = [];        /* ids as they stand on the page */
         this.open = null;
+        this.sight = new IntersectionObserver(
+            (entries) => entries.forEach((entry) => this.seen(entry)),
+            { root: node.parentElement, rootMargin: NEAR });
 
         node.addEventListener('click', (event) => {
             const row = event.target.closest('button.row');
@@ -38,7 +43,7 @@ export class List {
         for (const call of calls) {
             const row = this.rows.get(call.callId);
             if (row === undefined) {
-                this.rows.set(call.callId, new Row(call));
+                this.add(call);
             } else if (changed === null || changed.has(call.callId)) {
                 row.update(call);
             }
@@ -47,10 +52,24 @@ export class List {
     }
 
 
+    add(call) {
+        const row = new Row(call);
+
+        this.rows.set(call.callId, row);
+        this.sight.observe(row.node);
+    }
+
+
+    seen({ target, isIntersecting }) {
+        this.rows.get(target.firstChild.dataset.call)?.see(isIntersecting);
+    }
+
+
     drop(wanted) {
         for (const [id, row] of this.rows) {
             if (!wanted.has(id)) {
                 row.node.remove();
+                this.sight.unobserve(row.node);
                 this.rows.delete(id);
             }
         }
@@ -165,12 +184,32 @@ class Row {
         el('span', { class: 'cell-strip' }, this.strip.node),
         this.sentiment.node, this.words, this.began, this.lasted);
         this.node = el('li', {}, this.button);
+        this.seen = true;
+        this.waits = null;      /* the call as it is, out of sight */
 
-        this.update(call);
+        this.draw(call);
     }
 
 
     update(call) {
+        if (this.seen) {
+            this.draw(call);
+        } else {
+            this.waits = call;
+        }
+    }
+
+
+    see(seen) {
+        this.seen = seen;
+        if (seen && this.waits !== null) {
+            this.draw(this.waits);
+            this.waits = null;
+        }
+    }
+
+
+    draw(call) {
         const missing = missingCount(call);
 
         setText(this.id, call.callId);
@@ -191,6 +230,10 @@ class Row {
 
 
     tick(call, now) {
+        if (!this.seen) {
+            return;
+        }
+
         const end = call.completedAt ?? (isOver(call) ? null : now);
 
         setText(this.lasted,

@@ -322,8 +322,13 @@ sub read_one {
             or die 'browser: Chromium has ended: ', $self->log, "\n";
     }
 
-    my $message = $json->decode(substr $self->{raw}, 0, $end);
+    my $text = substr $self->{raw}, 0, $end;
     substr $self->{raw}, 0, $end + 1, '';
+
+    # Of a stream there may be thousands a second; nobody asks for them.
+    return if $text =~ /^\{"method":"Network\.(?!requestWillBeSent")/;
+
+    my $message = $json->decode($text);
     if (defined $message->{id}) {
         $self->{replies}{$message->{id}} = $message;
     } else {
