@@ -44,7 +44,7 @@ static const char *const  sentiments[] = {
 
 
 static int sentiment_known(const char *sentiment);
-static int text_kept(const char *text, size_t max);
+static size_t text_cut(char *text, size_t max);
 
 
 const provider_agent_t *
@@ -118,16 +118,16 @@ provider_insight_release(provider_insight_t *insight)
 
 
 provider_e
-provider_insight_check(const provider_insight_t *insight, size_t max,
+provider_insight_check(provider_insight_t *insight, size_t max,
     provider_fault_t *fault)
 {
     const char  *what;
 
     what = insight->transcription == NULL ? "no transcription"
-           : !text_kept(insight->transcription, max)
-             ? "a transcription that cannot be kept"
-           : insight->summary != NULL && !text_kept(insight->summary, max)
-             ? "a summary that cannot be kept"
+           : !voice_text_valid(voice_span_str(insight->transcription))
+             ? "a transcription that is no text"
+           : !voice_text_valid(voice_span_str(insight->summary))
+             ? "a summary that is no text"
            : !sentiment_known(insight->sentiment) ? "no sentiment"
            : !isnan(insight->score)
              && !(insight->score >= -1 && insight->score <= 1)
@@ -138,6 +138,12 @@ provider_insight_check(const provider_insight_t *insight, size_t max,
     if (what != NULL) {
         return provider_fail(fault, PROVIDER_RETRY,
                              "the analysis answered with %s", what);
+    }
+
+    insight->cut += (int64_t) text_cut(insight->transcription, max);
+
+    if (insight->summary != NULL) {
+        (void) text_cut(insight->summary, max);
     }
 
     return PROVIDER_OK;
@@ -302,8 +308,24 @@ sentiment_known(const char *sentiment)
 }
 
 
-static int
-text_kept(const char *text, size_t max)
+/* Cuts a text at the end of a character; how many bytes went. */
+
+static size_t
+text_cut(char *text, size_t max)
 {
-    return strlen(text) <= max && voice_text_valid(voice_span_str(text));
+    size_t  len, kept;
+
+    len = strlen(text);
+
+    if (len <= max) {
+        return 0;
+    }
+
+    for (kept = max; kept > 0 && (text[kept] & 0xc0) == 0x80; kept--) {
+        /* void */
+    }
+
+    text[kept] = '\0';
+
+    return len - kept;
 }

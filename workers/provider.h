@@ -203,11 +203,12 @@ typedef struct {
 void provider_insight_release(provider_insight_t *insight);
 
 /*
- * Is it well formed and of at most max bytes of text?  PROVIDER_OK, or
- * PROVIDER_RETRY: what made it may do better the next time.
+ * Is it well formed?  Texts over max bytes are cut, which is counted for the
+ * transcription.  PROVIDER_OK, or PROVIDER_RETRY: what made it may do better
+ * the next time.
  */
-provider_e provider_insight_check(const provider_insight_t *insight,
-    size_t max, provider_fault_t *fault) VOICE_MUST_CHECK;
+provider_e provider_insight_check(provider_insight_t *insight, size_t max,
+    provider_fault_t *fault) VOICE_MUST_CHECK;
 
 
 /* --- tables -------------------------------------------------------------- */

@@ -19,6 +19,7 @@
 
 #define BREAKERS_MAX      64
 #define BREAKER_SLACK_MS  1000         /* of the one call that tries */
+#define BREAKER_LOOK_MS   3000         /* while it is out */
 
 
 typedef struct {
@@ -107,7 +108,13 @@ worker_breaker_left_ms(const char *origin)
 
     b = breaker_take(origin);
     now = worker_now_ms();
-    left = (breaker_probing(b, now) ? b->probe_until : b->open_until) - now;
+    left = b->open_until - now;
+
+    if (breaker_probing(b, now)) {
+        left = b->probe_until - now;
+        left = left > BREAKER_LOOK_MS ? BREAKER_LOOK_MS : left;
+    }
+
     breaker_leave();
 
     return left > 0 ? left : 0;

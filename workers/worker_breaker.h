@@ -31,7 +31,10 @@ voice_rc_t worker_breaker_share(void) VOICE_MUST_CHECK;
  * are over.
  */
 int worker_breaker_admits(const char *origin, int longest_ms);
-/* How long it will say no, in ms; 0: it does not. */
+/*
+ * How long it will say no, in ms; 0: it does not.  While the one call is out
+ * that tries, when it may be worth asking again.
+ */
 int64_t worker_breaker_left_ms(const char *origin);
 /*
  * The result of a call that was admitted; good: bool.  The one that opens

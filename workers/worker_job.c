@@ -331,7 +331,8 @@ run_finish(run_t *run)
     text = NULL;
 
     if (run->result.result != NULL) {
-        text = json_dumps(run->result.result, JSON_COMPACT | JSON_ENCODE_ANY);
+        text = json_dumps(run->result.result, JSON_COMPACT | JSON_ENCODE_ANY
+                          | JSON_REAL_PRECISION(15));
         if (text == NULL) {
             run_failed(run, JOB_RETRY, "the result is no JSON", 0);
             return WORKER_OFFER_REFUSED;

@@ -66,8 +66,10 @@ sub script_of {
 sub arrivals {
     my ($self, $call) = @_;
 
-    open my $in, '<:raw', "$self->{dir}/arrivals" or return;
-    my @all = map { $json->decode($_) } <$in>;
+    my @all;
+    if (open my $in, '<:raw', "$self->{dir}/arrivals") {
+        @all = map { $json->decode($_) } <$in>;
+    }
 
     return grep { !defined $call || ($_->{call_id} // '') eq $call } @all;
 }
