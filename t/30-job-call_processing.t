@@ -183,8 +183,10 @@ sub long_texts {
        'up to the limit, at the end of a character');
     cmp_ok(of('long', 'octet_length(transcription)'), '<=', 1024,
            'so is what came of it');
-    is(of('long', "recording_notes->0->>'bytes'"), 178 + 5
-       + length('Heard: ') - 1, 'what was cut is noted');
+    is(of('long', "recording_notes->0->>'bytes'"), 178 + 5,
+       'what was cut is noted');
+    is(of('long', "recording_notes->1->>'note'"), 'transcription_cut',
+       'also of what came of it');
 }
 
 

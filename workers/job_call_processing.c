@@ -347,20 +347,31 @@ sentiment_json(const provider_insight_t *insight)
 static json_t *
 call_notes(const call_t *c)
 {
-    json_t   *notes;
-    int64_t   cut;
+    unsigned   i;
+    json_t    *notes, *note;
+
+    const struct {
+        const char  *name;
+        int64_t      bytes;
+    } cuts[] = {
+        { "text_cut", c->text_cut },
+        { "transcription_cut", c->insight.cut }
+    };
 
     notes = json_array();
-    cut = c->text_cut + c->insight.cut;
 
-    if (cut > 0
-        && json_array_append_new(notes,
-               json_pack("{s:s, s:I}", "note", "text_cut", "bytes",
-                         (json_int_t) cut))
-           != 0)
-    {
-        json_decref(notes);
-        return NULL;
+    for (i = 0; i < VOICE_ARRAY_SIZE(cuts); i++) {
+        if (cuts[i].bytes == 0) {
+            continue;
+        }
+
+        note = json_pack("{s:s, s:I}", "note", cuts[i].name,
+                         "bytes", (json_int_t) cuts[i].bytes);
+
+        if (json_array_append_new(notes, note) != 0) {
+            json_decref(notes);
+            return NULL;
+        }
     }
 
     return notes;

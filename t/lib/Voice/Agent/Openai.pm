@@ -1,10 +1,13 @@
 package Voice::Agent::Openai;
 
-# A fake of OpenAI's POST /v1/audio/transcriptions and /v1/embeddings.
+# A fake of OpenAI's POST /v1/audio/transcriptions, /v1/embeddings and
+# /v1/chat/completions.
 #
 #   api_key, model   what is demanded
+#   chat_model       the same for chats; default: model
 #   transcribe       sub ($wav, $fields): text
 #   embed            sub ($text): list of numbers
+#   chat             sub ($messages): the content of the answer
 
 use strict;
 use warnings;
@@ -18,6 +21,7 @@ my $json = JSON::PP->new->utf8->canonical->allow_nonref;
 my %endpoints = (
     '/v1/audio/transcriptions' => \&transcription,
     '/v1/embeddings'           => \&embeddings,
+    '/v1/chat/completions'     => \&chat,
 );
 
 
@@ -116,6 +120,40 @@ sub embeddings {
     return Voice::Agent::reply(200, 'application/json', $json->encode({
         object => 'list', model => $self->{model}, data => \@data,
         usage => { prompt_tokens => 1, total_tokens => 1 } }));
+}
+
+
+sub message {
+    my ($message) = @_;
+
+    return ref $message eq 'HASH' && defined $message->{content}
+        && !ref $message->{content}
+        && ($message->{role} // '') =~ /^(?:system|user|assistant)$/;
+}
+
+
+sub chat {
+    my ($self, $request) = @_;
+
+    my $body = eval { $json->decode($request->{body}) };
+    return refusal(400, 'no_json') if ref $body ne 'HASH';
+    return refusal(404, 'model_not_found')
+        if ($body->{model} // '') ne ($self->{chat_model} // $self->{model});
+
+    my $messages = $body->{messages};
+    return refusal(400, 'invalid_messages')
+        if ref $messages ne 'ARRAY' || !@$messages
+            || grep { !message($_) } @$messages;
+    return refusal(400, 'json_must_be_mentioned')
+        if ref $body->{response_format}
+            && $body->{response_format}{type} eq 'json_object'
+            && !grep { $_->{content} =~ /json/i } @$messages;
+
+    return Voice::Agent::reply(200, 'application/json', $json->encode({
+        id => 'chatcmpl-1', object => 'chat.completion',
+        model => $body->{model}, choices => [{ index => 0,
+            finish_reason => 'stop', message => { role => 'assistant',
+                content => $self->{chat}->($messages) } }] }));
 }
 
 

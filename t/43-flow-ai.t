@@ -1,0 +1,250 @@
+#!/usr/bin/perl
+
+# The road of a call, over HTTP: packets, completion, the AI service, what
+# the API shows then and what is told of it.
+
+use strict;
+use warnings;
+
+use Test::More;
+
+use lib 't/lib';
+use Voice;
+use Voice::Agent::Openai;
+use Voice::Ai;
+
+my %key = (service => 'sk-svc-41c0a7', openai => 'sk-chat-77e1d2');
+my $ai = Voice::Ai->start(api_key => $key{service}, path => '/analyse');
+my $openai = Voice::Agent::Openai->start(api_key => $key{openai},
+    model => 'hear-1', chat_model => 'judge-1', chat => \&judge,
+    transcribe => sub { 'nothing' },
+    fault => sub { $_[0] == 1 ? 'malformed' : undef });
+
+my $voice = Voice->start(workers => 3, profiles => {
+    'analysis service' => { base_url => $ai->url, path => '/analyse',
+        api_key => $key{service}, allow_private => 'yes', open_ms => 500 },
+    'analysis openai' => { provider => 'openai', model => 'judge-1',
+        audio_model => 'hear-1', base_url => $openai->url . '/v1',
+        api_key => $key{openai}, allow_private => 'yes' },
+});
+my $owner = $voice->tenant('acme');
+
+settings();
+one_call();
+grace();
+driven_again();
+unreliable();
+chat();
+bad_chat();
+
+$voice->finish;
+
+
+sub settings {
+    my (%more) = @_;
+
+    my $reply = $voice->call('update_tenant', as => $owner,
+        path => { id => $owner->{tenant_id} },
+        body => { settings => { calls => { grace_seconds => 0,
+            analysis => 'service', redrive_seconds => 1, %more } } });
+    is($reply->{status}, 200, 'the tenant has its settings');
+}
+
+
+sub packet {
+    my ($call, $sequence, $data) = @_;
+
+    my $reply = $voice->call('ingest_packet', as => $owner,
+        path => { call_id => $call },
+        body => { sequence => $sequence, data => $data,
+                  timestamp => 1_700_000_000 + $sequence });
+
+    return $reply->{json}{status} // $reply->{status};
+}
+
+
+sub complete {
+    my ($call, $total) = @_;
+
+    return $voice->call('complete_call', as => $owner,
+        path => { call_id => $call },
+        body => { total_packets => $total })->{status};
+}
+
+
+# A whole call of these packets.
+sub send_call {
+    my ($call, @packets) = @_;
+
+    packet($call, $_, $packets[$_]) for 0 .. $#packets;
+
+    return complete($call, scalar @packets);
+}
+
+
+sub shown {
+    my ($call) = @_;
+
+    return $voice->call('get_named_call', as => $owner,
+                        path => { call_id => $call })->{json};
+}
+
+
+sub reaches {
+    my ($call, $state) = @_;
+
+    return $voice->wait_for(sub { shown($call)->{state} eq $state }, 90);
+}
+
+
+# What was told of a call: [type, payload].
+sub told {
+    my ($call) = @_;
+
+    my $reply = $voice->call('list_events', as => $owner,
+                             query => { limit => 500 });
+
+    return map { [$_->{event_type}, $_->{payload}] }
+        grep { ($_->{payload}{call_id} // '') eq $call }
+        @{$reply->{json}{data}};
+}
+
+
+sub one_call {
+    is(packet('call-1', $_->[0], $_->[1]), 'accepted', "packet $_->[0]")
+        for [2, 'you'], [0, 'thank'], [1, ' '], [3, 'so much'];
+    is(complete('call-1', 4), 202, 'the call is complete');
+    is(complete('call-1', 4), 202, 'and once more') for 1 .. 3;
+
+    ok(reaches('call-1', 'ARCHIVED'), 'it is archived');
+    my @asked = $ai->arrivals('call-1');
+    is(@asked, 1, 'the service was asked once');
+    is($asked[0]{problem}, undef, 'in its own shape');
+    is($asked[0]{body}{data}, 'thank   you so much',
+       'for the packets in their order');
+
+    my $call = shown('call-1');
+    is($call->{transcription}, 'Heard: thank   you so much',
+       'the transcription is shown');
+    is($call->{sentiment}, 'positive', 'the sentiment');
+    is($call->{sentiment_detail}{confidence}, 0.9, 'its confidence');
+    is($call->{sentiment_detail}{method}, 'http:service', 'and where from');
+    is($call->{duration_ms}, 3000, 'how long it took');
+    is_deeply([map { $_->{to_state} } @{$call->{history}}],
+              [qw(COMPLETED PROCESSING_AI ARCHIVED)], 'and its history');
+
+    ok($voice->wait_for(sub { told('call-1') == 4 }, 30),
+       'four things are told of it');
+    my @told = told('call-1');
+    is_deeply([map { join ' ', $_->[0], $_->[1]{to_state} // () } @told],
+              ['call.state_changed COMPLETED',
+               'call.state_changed PROCESSING_AI',
+               'call.state_changed ARCHIVED', 'call.ai_completed'],
+              'in the order in which they were');
+    is_deeply($told[3][1], { call_id => 'call-1', sentiment => 'positive',
+                             transcription => $call->{transcription} },
+              'the last one holds the result');
+}
+
+
+# What comes within the grace period counts.
+sub grace {
+    settings(grace_seconds => 2);
+    packet('late', 0, 'first');
+    my $ended = time;
+    complete('late', 2);
+    is(packet('late', 1, 'second'), 'accepted', 'a late packet is taken');
+
+    ok(reaches('late', 'ARCHIVED'), 'the call is processed');
+    my ($asked) = $ai->arrivals('late');
+    is($asked->{body}{data}, 'first second', 'with it');
+    cmp_ok($asked->{at}, '>=', $ended + 2, 'after the grace period');
+    is(packet('late', 1, 'other'), 'rejected', 'then nothing more is taken');
+}
+
+
+sub driven_again {
+    settings();
+    $ai->script_of('again', ('503') x 5, '401', 'ok:neutral');
+    send_call('again', 'hello');
+
+    ok(reaches('again', 'ARCHIVED'), 'a call that failed twice is archived');
+    is(shown('again')->{drive}, 3, 'by its third drive');
+    is_deeply([map { $_->{to_state} } @{shown('again')->{history}}],
+              [qw(COMPLETED PROCESSING_AI FAILED PROCESSING_AI FAILED
+                  PROCESSING_AI ARCHIVED)], 'its history has all moves');
+
+    ok($voice->wait_for(sub { told('again') == 10 }, 30),
+       'ten things are told');
+    my @failed = grep { $_->[0] eq 'call.ai_failed' } told('again');
+    is(@failed, 2, 'two of them that it failed');
+    like($failed[0][1]{reason}, qr/^AI service failed after maximum retries/,
+         'after all its tries');
+    like($failed[1][1]{reason}, qr/refused the credentials/, 'and why');
+
+    my $list = $voice->call('list_call_events', as => $owner,
+        path => { id => shown('again')->{id} },
+        query => { page_size => 100 })->{json}{data};
+    is(scalar(grep { $_->{kind} eq 'try' } @$list), 7, 'each try is listed');
+}
+
+
+# Every fourth request fails, as the source's own service does.
+sub unreliable {
+    srand 7;
+    $ai->script((map { rand() < 0.25 ? '503' : 'ok' } 1 .. 60), 'ok');
+    my @calls = map { "busy-$_" } 1 .. 20;
+    send_call($_, 'hello', 'there') for @calls;
+
+    is(scalar(grep { reaches($_, 'ARCHIVED') } @calls), 20,
+       'twenty calls get through to a service that fails often');
+    is(scalar(grep { 1 != grep { $_->{step} eq 'ok' } $ai->arrivals($_) }
+              @calls), 0, 'each of them once');
+    $ai->script('ok');
+}
+
+
+# The content of an answer, by what was said.
+sub judge {
+    my ($messages) = @_;
+
+    my $said = $messages->[-1]{content};
+    return 'I would say: positive' if $said =~ /odd/;
+    return '{"sentiment": "grumpy", "score": 3, "confidence": 1,'
+        . ' "summary": ""}' if $said =~ /worse/;
+
+    return '{"sentiment": "negative", "score": -0.75, "confidence": 0.8,'
+        . ' "summary": "The caller is angry.", "language": "en_us"}';
+}
+
+
+sub chat {
+    settings(analysis => 'openai');
+    send_call('chat', 'my pipe', 'still leaks');
+
+    ok(reaches('chat', 'ARCHIVED'), 'a model judges a call');
+    my $call = shown('chat');
+    is($call->{transcription}, 'my pipe still leaks', 'whose text it is');
+    is($call->{sentiment}, 'negative', 'its sentiment');
+    is_deeply($call->{sentiment_detail}, { score => -0.75,
+              confidence => 0.8, method => 'openai:judge-1' },
+              'score, confidence and method');
+    is($call->{summary}, 'The caller is angry.', 'the summary');
+    is($call->{language}, 'en-US', 'the language, in its usual form');
+    is(scalar @{$openai->calls}, 2, 'a broken answer was not the last word');
+}
+
+
+sub bad_chat {
+    $voice->sql("update core.job_kind set max_attempts = 2"
+                . " where kind = 'call_processing'");
+
+    for my $said (qw(odd worse)) {
+        settings(analysis => 'openai', redrive_seconds => 3600);
+        send_call($said, $said);
+        ok(reaches($said, 'FAILED'), 'an answer of another form is none');
+        like(shown($said)->{failure_reason}, qr/form that was asked for/,
+             'which the reason says');
+        is(shown($said)->{sentiment}, undef, 'nothing of it is kept');
+    }
+}
