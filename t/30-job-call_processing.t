@@ -50,6 +50,8 @@ killed_worker();
 erased();
 once();
 
+# The entries that killed children had read are the keeper's in a minute.
+$voice->redis('DEL', 'voice:queue:call_processing');
 $voice->finish;
 
 
@@ -353,9 +355,6 @@ sub killed_worker {
         . ' from core.call_move m join core.call c on c.id = m.call_id'
         . " where c.external_id = 'kill'"),
         'COMPLETED PROCESSING_AI ARCHIVED', 'in the same drive');
-
-    # The entry that the killed one had read is the keeper's in a minute.
-    $voice->redis('DEL', 'voice:queue:call_processing');
 }
 
 

@@ -6,18 +6,20 @@
 use strict;
 use warnings;
 
+use MIME::Base64 qw(decode_base64 encode_base64);
 use Test::More;
 
 use lib 't/lib';
 use Voice;
 use Voice::Agent::Openai;
 use Voice::Ai;
+use Voice::Speech;
 
 my %key = (service => 'sk-svc-41c0a7', openai => 'sk-chat-77e1d2');
 my $ai = Voice::Ai->start(api_key => $key{service}, path => '/analyse');
 my $openai = Voice::Agent::Openai->start(api_key => $key{openai},
     model => 'hear-1', chat_model => 'judge-1', chat => \&judge,
-    transcribe => sub { 'nothing' },
+    transcribe => sub { $_[1]{language} ? 'told' : 'my pipe still leaks' },
     fault => sub { $_[0] == 1 ? 'malformed' : undef });
 
 my $voice = Voice->start(workers => 3, profiles => {
@@ -35,6 +37,8 @@ grace();
 driven_again();
 unreliable();
 chat();
+sound();
+heard();
 bad_chat();
 
 $voice->finish;
@@ -52,11 +56,11 @@ sub settings {
 
 
 sub packet {
-    my ($call, $sequence, $data) = @_;
+    my ($call, $sequence, $data, %more) = @_;
 
     my $reply = $voice->call('ingest_packet', as => $owner,
         path => { call_id => $call },
-        body => { sequence => $sequence, data => $data,
+        body => { %more, sequence => $sequence, data => $data,
                   timestamp => 1_700_000_000 + $sequence });
 
     return $reply->{json}{status} // $reply->{status};
@@ -232,6 +236,57 @@ sub chat {
     is($call->{summary}, 'The caller is angry.', 'the summary');
     is($call->{language}, 'en-US', 'the language, in its usual form');
     is(scalar @{$openai->calls}, 2, 'a broken answer was not the last word');
+}
+
+
+# Sends speech in packets of 0.1 s, all but the fourth.
+sub speak {
+    my ($call) = @_;
+
+    my @packets = unpack '(a3200)*',
+        substr Voice::Speech::speak('my pipe still leaks'), 44;
+    packet($call, $_, encode_base64($packets[$_], ''),
+           media => 'pcm/16000') for grep { $_ != 3 } 0 .. $#packets;
+    complete($call, scalar @packets);
+
+    return join '', @packets[0 .. 2], "\0" x 3200, @packets[4 .. $#packets];
+}
+
+
+sub sound {
+    settings();
+    my $samples = speak('sound');
+    ok(reaches('sound', 'ARCHIVED'), 'a call of sound is processed');
+
+    my ($asked) = $ai->arrivals('sound');
+    is($asked->{problem}, undef, 'the service gets a WAV file');
+    is($asked->{body}{media}, 'audio/wav', 'as such');
+    is($asked->{body}{missing}, 1, 'it is told of the packet that is missing');
+    my $wav = decode_base64($asked->{body}{data});
+    ok($wav =~ /\Q$samples\E/, 'whose place is silent');
+
+    my $call = shown('sound');
+    is($call->{duration_ms}, int(length($samples) / 32), 'how long it took');
+    cmp_ok($call->{talk_ms}, '>', 500, 'how much of it was talk');
+    is($call->{talk_ms} + $call->{silence_ms}, $call->{duration_ms},
+       'and how much was not');
+
+    my $reply = $voice->request('GET', $call->{recording_url},
+        headers => { Authorization => "Bearer $owner->{token}" });
+    is($reply->{status}, 200, 'its recording can be had');
+    ok($reply->{content} eq $wav, 'and is what the service got');
+    is($voice->sql("select count(*) from core.object_erasure"), 0,
+       'it will not be erased');
+}
+
+
+sub heard {
+    settings(analysis => 'openai');
+    speak('heard');
+    ok(reaches('heard', 'ARCHIVED'), 'a model hears a call');
+    is(shown('heard')->{transcription}, 'my pipe still leaks',
+       'what was said, in a language that nobody told');
+    is(shown('heard')->{sentiment}, 'negative', 'another judges it');
 }
 
 

@@ -1,23 +1,20 @@
 
 /*
- * The kind call_processing: gathers what was sent of a call, has it
- * analysed, and says what came of it.  Packets come in pages and are not
- * kept, so that a long call takes no more memory than a short one.
+ * The kind call_processing: has what was sent of a call analysed, stores its
+ * recording, and says what came of it.
  */
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
+#include "../lib/voice_code.h"
 #include "../lib/voice_json.h"
+#include "call_payload.h"
 #include "job_speech.h"
-#include "worker_clock.h"
 #include "worker_offer.h"
 
 
-#define CALL_PAGE         "500"        /* packets at once */
-#define CALL_TEXT_MIN     4096
 #define CALL_EMBEDDED     "embedded"
 #define CALL_SECONDS_MAX  (7 * 86400.0)        /* by clocks that are right */
 
@@ -26,29 +23,22 @@ typedef struct {
     const worker_settings_t  *settings;
     const worker_job_t       *job;
     const worker_profile_t   *profile; /* of the analysis; NULL: embedded */
-
-    char                     *text;    /* NULL: none yet */
-    size_t                    text_len;
-    size_t                    text_size;
-    int64_t                   text_cut;        /* bytes left out */
-
-    int64_t                   packets;
-    double                    first_at;        /* the sender's clock */
-    double                    last_at;
-
+    call_payload_t            payload;
     provider_insight_t        insight;
+    char                      key[WORKER_OBJECT_KEY_SIZE];     /* of the
+                                          recording; "" none */
 } call_t;
 
 
-static provider_e call_gather(call_t *c, provider_fault_t *fault);
-static provider_e call_page(call_t *c, int64_t *after, int *n,
-    provider_fault_t *fault);
-static int call_packet(call_t *c, const PGresult *rows, int row);
-static int text_add(call_t *c, voice_span_t data);
-static int text_room(call_t *c, size_t more);
 static provider_e call_analyse(call_t *c, provider_fault_t *fault);
+static provider_e call_ask(call_t *c, const provider_call_t *call,
+    provider_fault_t *fault);
 static const provider_analysis_t *call_provider(call_t *c);
+static provider_e call_store(call_t *c, provider_fault_t *fault);
+static provider_e store_expect(call_t *c, const char *key,
+    provider_fault_t *fault);
 static json_t *call_json(call_t *c);
+static int call_figures(const call_t *c, json_t *result);
 static json_t *sentiment_json(const provider_insight_t *insight);
 static json_t *call_notes(const call_t *c);
 static json_t *call_duration(const call_t *c);
@@ -57,9 +47,8 @@ static json_t *word_json(const char *word);
 static void call_release(call_t *c);
 
 
-static const char  sql_packets[] =
-    "select sequence, sent_at, data "
-    "from work.call_packets($1, $2, $3, $4)";
+static const char  sql_expect[] =
+    "select work.expect_object($1, $2, $3) as held";
 
 
 void
@@ -81,10 +70,14 @@ job_call_processing(const worker_settings_t *settings,
     c.settings = settings;
     c.job = job;
 
-    rc = call_gather(&c, &fault);
+    rc = call_payload_gather(&c.payload, settings, job, &fault);
 
     if (rc == PROVIDER_OK) {
         rc = call_analyse(&c, &fault);
+    }
+
+    if (rc == PROVIDER_OK) {
+        rc = call_store(&c, &fault);
     }
 
     if (rc == PROVIDER_OK) {
@@ -104,164 +97,36 @@ job_call_processing(const worker_settings_t *settings,
 
 
 static provider_e
-call_gather(call_t *c, provider_fault_t *fault)
+call_analyse(call_t *c, provider_fault_t *fault)
 {
-    int         n;
-    int64_t     after;
-    provider_e  rc;
+    provider_e       rc;
+    provider_call_t  call = { c->settings, NULL, c->job->deadline_ms };
 
-    after = -1;
+    rc = call_ask(c, &call, fault);
 
-    do {
-        if (worker_now_ms() >= c->job->deadline_ms) {
-            return provider_fail(fault, PROVIDER_RETRY,
-                                 "the packets could not be read in time");
-        }
+    if (rc == PROVIDER_OK) {
+        rc = provider_insight_check(&c->insight,
+                                    (size_t) c->settings->call_text_max,
+                                    fault);
+    }
 
-        rc = call_page(c, &after, &n, fault);
-    } while (rc == PROVIDER_OK && n > 0);
+    if (rc == PROVIDER_OK
+        && provider_insight_complete(&call, voice_json_text(c->job->input,
+                                                            "language"),
+                                     &c->insight)
+           != VOICE_OK)
+    {
+        rc = provider_fail(fault, PROVIDER_RETRY, "out of memory");
+    }
 
     return rc;
 }
 
 
 static provider_e
-call_page(call_t *c, int64_t *after, int *n, provider_fault_t *fault)
+call_ask(call_t *c, const provider_call_t *call, provider_fault_t *fault)
 {
-    int              row, kept;
-    char             token[24], last[24];
-    PGresult        *rows;
-    worker_offer_e   offer;
-
-    const char *const  params[] = { c->job->id, token, last, CALL_PAGE };
-
-    snprintf(token, sizeof(token), "%" PRId64, c->job->token);
-    snprintf(last, sizeof(last), "%" PRId64, *after);
-
-    offer = worker_offer(c->job->offer, sql_packets, params, 4, &rows);
-    if (offer != WORKER_OFFER_TAKEN) {
-        return provider_fail(fault, PROVIDER_RETRY,
-                             "the packets could not be read: %s",
-                             offer == WORKER_OFFER_REFUSED
-                             ? c->job->offer->error
-                             : worker_offer_name(offer));
-    }
-
-    *n = PQntuples(rows);
-    kept = 1;
-
-    for (row = 0; row < *n && kept; row++) {
-        kept = call_packet(c, rows, row);
-        *after = strtoll(worker_db_value(rows, row, "sequence"), NULL, 10);
-    }
-
-    PQclear(rows);
-
-    return kept ? PROVIDER_OK
-                : provider_fail(fault, PROVIDER_RETRY, "out of memory");
-}
-
-
-/* 0: no memory. */
-static int
-call_packet(call_t *c, const PGresult *rows, int row)
-{
-    double  at;
-
-    at = strtod(worker_db_value(rows, row, "sent_at"), NULL);
-
-    if (c->packets == 0 || at < c->first_at) {
-        c->first_at = at;
-    }
-
-    if (c->packets == 0 || at > c->last_at) {
-        c->last_at = at;
-    }
-
-    c->packets++;
-
-    return text_add(c, voice_span_str(worker_db_value(rows, row, "data")));
-}
-
-
-/* What is over the limit is counted, from the first byte on. */
-static int
-text_add(call_t *c, voice_span_t data)
-{
-    size_t  room, space;
-
-    space = c->packets > 1;
-    room = (size_t) c->settings->call_text_max - c->text_len;
-
-    if (c->text_cut > 0) {
-        c->text_cut += (int64_t) (space + data.len);
-        return 1;
-    }
-
-    if (space + data.len > room) {
-        c->text_cut = (int64_t) (space + data.len);
-        data.len = room > space ? room - space : 0;
-
-        while (data.len > 0 && (data.ptr[data.len] & 0xc0) == 0x80) {
-            data.len--;
-        }
-
-        if (data.len == 0) {
-            return 1;
-        }
-
-        c->text_cut -= (int64_t) (space + data.len);
-    }
-
-    if (!text_room(c, space + data.len)) {
-        return 0;
-    }
-
-    if (space) {
-        c->text[c->text_len++] = ' ';
-    }
-
-    memcpy(c->text + c->text_len, data.ptr, data.len);
-    c->text_len += data.len;
-
-    return 1;
-}
-
-
-static int
-text_room(call_t *c, size_t more)
-{
-    char    *grown;
-    size_t   size;
-
-    size = c->text_size == 0 ? CALL_TEXT_MIN : c->text_size;
-
-    while (size < c->text_len + more) {
-        size *= 2;
-    }
-
-    if (size == c->text_size) {
-        return 1;
-    }
-
-    grown = realloc(c->text, size);
-    if (grown == NULL) {
-        return 0;
-    }
-
-    c->text = grown;
-    c->text_size = size;
-
-    return 1;
-}
-
-
-static provider_e
-call_analyse(call_t *c, provider_fault_t *fault)
-{
-    provider_e                  rc;
-    provider_call_t             call = { c->settings, NULL,
-                                         c->job->deadline_ms };
+    provider_call_t             one = *call;
     provider_conversation_t     conversation;
     const provider_analysis_t  *analysis;
 
@@ -271,23 +136,18 @@ call_analyse(call_t *c, provider_fault_t *fault)
                              "unknown, or names an unknown provider");
     }
 
-    call.profile = c->profile;
+    one.profile = c->profile;
 
     memset(&conversation, 0, sizeof(provider_conversation_t));
     conversation.call_id = voice_json_text(c->job->input, "call_id");
     conversation.language = voice_json_text(c->job->input, "language");
-    conversation.text = voice_span(c->text, c->text_len);
-    conversation.packets = c->packets;
+    conversation.text = voice_span(c->payload.text, c->payload.text_len);
+    conversation.wav = c->payload.wav;
+    conversation.packets = c->payload.packets;
     conversation.missing = json_integer_value(
                                json_object_get(c->job->input, "missing"));
 
-    rc = analysis->analyse(&call, &conversation, &c->insight, fault);
-
-    return rc == PROVIDER_OK
-           ? provider_insight_check(&c->insight,
-                                    (size_t) c->settings->call_text_max,
-                                    fault)
-           : rc;
+    return analysis->analyse(&one, &conversation, &c->insight, fault);
 }
 
 
@@ -298,6 +158,11 @@ call_provider(call_t *c)
     const char  *name;
 
     name = json_string_value(json_object_get(c->job->input, "analysis"));
+
+    /* nobody needs to be asked what silence says */
+    if (c->payload.recording != NULL && c->payload.wav.len == 0) {
+        return provider_analysis_find(CALL_EMBEDDED);
+    }
 
     if ((name == NULL || name[0] == '\0')
         && c->settings->default_analysis[0] == '\0')
@@ -313,21 +178,130 @@ call_provider(call_t *c)
 }
 
 
+/* What is stored is announced before, so that nothing is left for ever. */
+static provider_e
+call_store(call_t *c, provider_fault_t *fault)
+{
+    char        hash[VOICE_SHA256_LEN * 2 + 1];
+    provider_e  rc;
+
+    if (c->payload.wav.len == 0) {
+        return PROVIDER_OK;
+    }
+
+    if (voice_sha256_hex(hash, c->payload.wav) != VOICE_OK) {
+        return provider_fail(fault, PROVIDER_RETRY, "out of memory");
+    }
+
+    snprintf(c->key, sizeof(c->key), "%.2s/%s.wav", hash, hash);
+
+    rc = store_expect(c, c->key, fault);
+    if (rc != PROVIDER_OK) {
+        return rc;
+    }
+
+    if (worker_object_store(c->settings)->put(c->settings, c->payload.wav,
+                                              "wav", c->key)
+        != VOICE_OK)
+    {
+        return provider_fail(fault, PROVIDER_RETRY,
+                             "the object store failed");
+    }
+
+    return PROVIDER_OK;
+}
+
+
+static provider_e
+store_expect(call_t *c, const char *key, provider_fault_t *fault)
+{
+    int              held;
+    char             token[24];
+    PGresult        *row;
+    const char      *value;
+
+    const char *const  params[] = { c->job->id, token, key };
+
+    snprintf(token, sizeof(token), "%" PRId64, c->job->token);
+
+    if (worker_offer(c->job->offer, sql_expect, params, 3, &row)
+        != WORKER_OFFER_TAKEN)
+    {
+        return provider_fail(fault, PROVIDER_RETRY,
+                             "the recording cannot be announced");
+    }
+
+    value = worker_db_value(row, 0, "held");
+    held = value != NULL && value[0] == 't';
+    PQclear(row);
+
+    return held ? PROVIDER_OK
+                : provider_fail(fault, PROVIDER_RETRY,
+                                "the job is not held any more");
+}
+
+
 static json_t *
 call_json(call_t *c)
 {
+    json_t                    *result;
     const provider_insight_t  *insight = &c->insight;
 
-    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o}",
-                     "provider", c->profile == NULL ? CALL_EMBEDDED
-                                                    : c->profile->name,
-                     "transcription", insight->transcription,
-                     "sentiment", insight->sentiment,
-                     "sentiment_detail", sentiment_json(insight),
-                     "summary", word_json(insight->summary),
-                     "language", word_json(insight->language),
-                     "duration_ms", call_duration(c),
-                     "notes", call_notes(c));
+    result = json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o}",
+                       "provider", c->profile == NULL ? CALL_EMBEDDED
+                                                      : c->profile->name,
+                       "transcription", insight->transcription,
+                       "sentiment", insight->sentiment,
+                       "sentiment_detail", sentiment_json(insight),
+                       "summary", word_json(insight->summary),
+                       "language", word_json(insight->language),
+                       "duration_ms", call_duration(c),
+                       "notes", call_notes(c));
+
+    if (result != NULL && c->payload.recording != NULL
+        && !call_figures(c, result))
+    {
+        json_decref(result);
+        return NULL;
+    }
+
+    return result;
+}
+
+
+/* What a recording tells; 0: no memory. */
+static int
+call_figures(const call_t *c, json_t *result)
+{
+    json_t                    *more;
+    call_recording_figures_t   figures;
+
+    call_recording_figures(c->payload.recording, &figures);
+
+    more = json_pack("{s:I, s:I, s:I}",
+                     "duration_ms", (json_int_t) figures.duration_ms,
+                     "talk_ms", (json_int_t) figures.talk_ms,
+                     "silence_ms", (json_int_t) figures.silence_ms);
+
+    if (more != NULL && c->key[0] != '\0'
+        && json_object_set_new(more, "recording",
+               json_pack("{s:s, s:I, s:I}", "object", c->key,
+                         "bytes", (json_int_t) figures.bytes,
+                         "duration_ms", (json_int_t) figures.recording_ms))
+           != 0)
+    {
+        json_decref(more);
+        return 0;
+    }
+
+    if (json_object_update(result, more) != 0) {
+        json_decref(more);
+        return 0;
+    }
+
+    json_decref(more);
+
+    return 1;
 }
 
 
@@ -354,11 +328,12 @@ call_notes(const call_t *c)
         const char  *name;
         int64_t      bytes;
     } cuts[] = {
-        { "text_cut", c->text_cut },
+        { "text_cut", c->payload.text_cut },
         { "transcription_cut", c->insight.cut }
     };
 
-    notes = json_array();
+    notes = c->payload.recording == NULL
+            ? json_array() : call_recording_notes(c->payload.recording);
 
     for (i = 0; i < VOICE_ARRAY_SIZE(cuts); i++) {
         if (cuts[i].bytes == 0) {
@@ -384,7 +359,7 @@ call_duration(const call_t *c)
 {
     double  seconds;
 
-    seconds = c->last_at - c->first_at;
+    seconds = c->payload.last_at - c->payload.first_at;
 
     return seconds >= 0 && seconds <= CALL_SECONDS_MAX
            ? json_integer((json_int_t) (seconds * 1000 + 0.5)) : json_null();
@@ -408,6 +383,6 @@ word_json(const char *word)
 static void
 call_release(call_t *c)
 {
+    call_payload_release(&c->payload);
     provider_insight_release(&c->insight);
-    free(c->text);
 }

@@ -202,6 +202,10 @@ typedef struct {
 
 void provider_insight_release(provider_insight_t *insight);
 
+/* Language and summary by our own measures, where none were told. */
+voice_rc_t provider_insight_complete(const provider_call_t *call,
+    voice_span_t language, provider_insight_t *insight) VOICE_MUST_CHECK;
+
 /*
  * Is it well formed?  Texts over max bytes are cut, which is counted for the
  * transcription.  PROVIDER_OK, or PROVIDER_RETRY: what made it may do better

@@ -72,6 +72,26 @@ embedded_analyse(const provider_call_t *call,
 }
 
 
+voice_rc_t
+provider_insight_complete(const provider_call_t *call, voice_span_t language,
+    provider_insight_t *insight)
+{
+    voice_rc_t  rc;
+
+    rc = VOICE_OK;
+
+    if (insight->language[0] == '\0') {
+        rc = embedded_language(call->settings, language, insight);
+    }
+
+    if (rc == VOICE_OK && insight->summary == NULL) {
+        rc = embedded_summary(call->settings, insight);
+    }
+
+    return rc;
+}
+
+
 /* What was told, else what the words tell; "" if they do not. */
 
 static voice_rc_t

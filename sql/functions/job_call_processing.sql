@@ -83,10 +83,11 @@ begin
     values (c.tenant_id, c.id, c.drive, v_try, v_conf ->> 'analysis');
 
     return json_build_object(
-        'call_id', c.external_id, 'media', c.media,
+        'id', c.id, 'call_id', c.external_id, 'media', c.media,
         'sample_rate', c.sample_rate,
         'language', coalesce(c.language_code, v_conf ->> 'language'),
         'analysis', v_conf ->> 'analysis',
+        'expected', s.expected,
         'missing', core.range_size(core.call_missing(s)),
         'drive', c.drive, 'try', v_try);
 end

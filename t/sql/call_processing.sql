@@ -103,8 +103,8 @@ $$;
 
 select pg_temp.call('good', array['one', 'two', 'three']);
 select pg_temp.set('{"analysis": "deep", "language": "de"}');
-select is(pg_temp.begin('good'),
-    '{"call_id": "good", "media": "text", "sample_rate": 8000,
+select is(pg_temp.begin('good') - 'id',
+    '{"call_id": "good", "expected": 5, "media": "text", "sample_rate": 8000,
       "language": "de", "analysis": "deep", "missing": 2, "drive": 1,
       "try": 1}',
     'the worker learns what it needs');
