@@ -175,7 +175,8 @@ sub cells {
                    status => [$odd ? 422 : own($who, $operation)] };
     push @cells, { whose => 'own', odd => 1, status => [422] }
         if $reads && $has_id;
-    if ($has_id) {
+    # a packet begins the call that it does not find
+    if ($has_id && ($operation->{'x-shape'} // '') ne 'packet') {
         my $far = reaches_far($who, $operation);
         push @cells, { whose => 'other', odd => $far && !$reads,
                        status => [$far ? ($reads ? 200 : 422) : 404] };
@@ -381,7 +382,7 @@ sub picture {
     return join "\n", map {
         "$_ " . $voice->sql("select count(*), md5(string_agg(t::text, ''"
             . " order by t::text)) from core.$_ t")
-    } qw(tenant expected_outcome test_suite test_case test_case_language
-         test_case_outcome test_case_version test_run validation_result
-         voice_test_execution);
+    } qw(tenant call call_move call_stream packet expected_outcome test_suite
+         test_case test_case_language test_case_outcome test_case_version
+         test_run validation_result voice_test_execution);
 }

@@ -74,8 +74,10 @@ sub improper {
     return "$status with $error->{code}"
         unless $known->{$error->{code}}{status} == $status
             || grep { $_ == $status } 408, 411, 414;
-    return "$status without success false"
-        if ref $body->{success} ne 'JSON::PP::Boolean' || $body->{success};
+    return "$status without success false, and not flat"
+        unless exists $body->{success}
+            ? ref $body->{success} eq 'JSON::PP::Boolean' && !$body->{success}
+            : flat_detail($body->{detail}, $status);
     return "$status with request ids that differ"
         unless $id ne '' && $id eq ($body->{request_id} // '')
             && $id eq ($error->{request_id} // '');
@@ -85,6 +87,19 @@ sub improper {
     return "$status without a reason" unless length $error->{message};
 
     return '';
+}
+
+
+# Of x-errors "flat": a sentence, with 422 a list of {type, loc, msg}, where
+# there is a place.
+sub flat_detail {
+    my ($detail, $status) = @_;
+
+    return length($detail // '') if !ref $detail;
+
+    return $status == 422 && @$detail > 0
+        && !grep { !length $_->{type} || !length $_->{msg}
+                   || ref $_->{loc} ne 'ARRAY' } @$detail;
 }
 
 

@@ -20,6 +20,7 @@ sub make {
 
     people($voice, $owner, $name, \%id);
     catalogue($voice, $owner, $name, \%id);
+    call($voice, $owner, $name, \%id);
     run($voice, $owner, \%id);
 
     return \%id;
@@ -39,6 +40,7 @@ sub path {
         number     => 1,
         other      => 1,
         kind       => 'input',
+        call_id    => $id->{call},
     );
 
     $template =~ s/\{(\w+)\}/$capture{$1} \/\/ die "no $1 for $template"/ge;
@@ -67,6 +69,9 @@ sub bodies {
                                           $id->{'expected-outcomes'} },
         review_validation_result => { decision => 'fail' },
         duplicate_test_case      => { name => 'x' },
+        complete_call            => { total_packets => 2 },
+        ingest_packet            => { sequence => 0, data => 'x',
+                                      timestamp => 1 },
     };
 }
 
@@ -110,6 +115,30 @@ sub catalogue {
     $voice->call('link_test_case_outcome', as => $owner,
         path => { id => $id->{'test-cases'} },
         body => { expected_outcome_id => $id->{'expected-outcomes'} });
+}
+
+
+# A call of sound that was processed; id "call" is its caller's.
+sub call {
+    my ($voice, $owner, $name, $id) = @_;
+
+    my $tenant = $owner->{tenant_id};
+
+    $id->{call} = "call-of-$name";
+    $voice->sql("select status from api.ingest_packet(api.enter('$tenant',
+        null, 'dropin', 'service', null, 'test', null),
+        array['$id->{call}'], array[0]::bigint[], array[1]::float8[],
+        array['pcmu'], array['//8='], 100)");
+    $id->{calls} = $voice->sql("select id from core.call
+        where tenant_id = '$tenant' and external_id = '$id->{call}'");
+    $voice->sql("insert into core.call_try (tenant_id, call_id, drive, try)
+        values ('$tenant', '$id->{calls}', 1, 1);
+        update core.call set recording_key = 'ab/' || repeat('ab', 32)
+            || '.wav', transcription = 'take me home'
+        where id = '$id->{calls}'");
+    $voice->sql("select core.call_move('$id->{calls}', '$_')
+        from core.use_tenant('$tenant', null, 'system', null, '')")
+        for qw(COMPLETED PROCESSING_AI ARCHIVED);
 }
 
 
