@@ -253,6 +253,7 @@ set local role voice_work;
 -- Looks at up to p_max calls whose time for that has come; how many it ended.
 create or replace function work.abandon_calls(p_max int) returns bigint
 language plpgsql volatile security definer set search_path = core, pg_temp
+set enable_seqscan = off set jit = off
 as $$
 declare
     s        record;

@@ -85,7 +85,7 @@ end
 $$;
 
 -- A recording that a job is about to store under a key: should the job never
--- come to its end, or the call be erased meanwhile, it goes after a day.
+-- come to its end, or the call be erased meanwhile, it goes after an hour.
 -- False: the job is not held any more, nothing must be stored.
 create or replace function work.expect_object(
     p_job uuid, p_token bigint, p_key text)
@@ -100,8 +100,8 @@ begin
     end if;
 
     insert into core.object_erasure (key, asked_at)
-    values (p_key, now() + interval '1 day')
-    on conflict (key) do nothing;
+    values (p_key, now() + interval '1 hour')
+    on conflict (key) do update set asked_at = excluded.asked_at;
 
     return true;
 end

@@ -42,6 +42,7 @@ set local role voice_work;
 -- Days on which calls began that are not over, of all tenants.
 create or replace function core.open_days() returns setof date
 language sql stable security definer set search_path = core, pg_temp
+set enable_seqscan = off
 as $$
     select distinct s.day from core.call_stream s where s.idle_at is not null
 $$;

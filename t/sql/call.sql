@@ -504,6 +504,39 @@ select is(pg_temp.traces(pg_temp.id('still')), 0::bigint,
 select is(pg_temp.sent('still', 0), 'accepted/1/0',
     'the id may then be another call''s');
 
+-- a recording that is announced before it is stored
+
+select lives_ok($$ select pg_temp.set('{"grace_seconds": 0}'),
+    pg_temp.sent('sound', 0), pg_temp.complete('sound', 1) $$,
+    'a call waits to be processed');
+delete from core.job j
+ where j.subject_id is distinct from (pg_temp.stream('sound')).call_id;
+update core.job j set run_at = now();
+insert into note (name, reply) values
+    ('job', pg_temp.claim('call_processing')::json);
+create function pg_temp.expect(p_key text, p_stale int default 0)
+returns boolean language sql volatile
+as $$
+    select work.expect_object((n.reply ->> 'job_id')::uuid,
+                              (n.reply ->> 'token')::bigint + p_stale, p_key)
+      from note n where n.name = 'job'
+$$;
+
+select is(pg_temp.expect('stale', 1), false,
+    'a job that is not held stores nothing');
+select is(pg_temp.expect('early'), true, 'one that is may');
+select is(pg_temp.expect('kept'), true, 'store two');
+select is((select count(*) from work.objects_to_erase(10)), 0::bigint,
+    'neither goes while it is under way');
+select lives_ok($$ select core.object_kept('kept') $$, 'one becomes a call''s');
+update core.object_erasure o set asked_at = o.asked_at - interval '1 hour';
+select is((select array_agg(k.key) from work.objects_to_erase(10) k),
+    array['early'], 'the other one goes later');
+select is(pg_temp.expect('early'), true, 'unless it is stored again');
+select is((select count(*) from work.objects_to_erase(10)), 0::bigint,
+    'by the next try');
+select pg_temp.set('{}');
+
 -- who watches
 
 create function pg_temp.watch(p_args jsonb) returns text
