@@ -181,6 +181,8 @@ typedef struct {
 typedef struct {
     char    *transcription;            /* never NULL after PROVIDER_OK */
     int64_t  cut;                      /* bytes of it left out */
+    int64_t  unheard_ms;               /* of a recording, for which there
+                                          was no time */
     char    *summary;                  /* NULL: not told */
     char     sentiment[16];            /* "positive", "negative", "neutral" */
     double   score;                    /* -1..1; NAN: not told */

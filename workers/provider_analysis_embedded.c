@@ -4,23 +4,33 @@
  * sentiment and summary by lib's measures (docs/analysis.md).
  */
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "../lib/voice_sentiment.h"
 #include "../lib/voice_summary.h"
 #include "analysis_files.h"
-#include "provider.h"
+#include "analysis_hearing.h"
+#include "speech_dictation.h"
 
 
 #define EMBEDDED_PIECE      (256 * 1024)       /* bytes of text at once */
 #define EMBEDDED_CUT        2048       /* of a piece where its end may be */
 #define EMBEDDED_SENTENCES  3          /* of a summary */
 #define EMBEDDED_SUMMARY    500        /* bytes */
+#define EMBEDDED_SURE       0.6        /* that English was heard */
 
 
 static provider_e embedded_analyse(const provider_call_t *call,
+    const provider_conversation_t *conversation, provider_insight_t *insight,
+    provider_fault_t *fault);
+static provider_e embedded_text(const provider_call_t *call,
+    const provider_conversation_t *conversation, provider_insight_t *insight,
+    provider_fault_t *fault);
+static provider_e embedded_hear(const provider_call_t *call,
+    const provider_conversation_t *conversation, provider_insight_t *insight,
+    provider_fault_t *fault);
+static provider_e embedded_measure(const worker_settings_t *settings,
     const provider_conversation_t *conversation, provider_insight_t *insight,
     provider_fault_t *fault);
 static voice_rc_t embedded_language(const worker_settings_t *settings,
@@ -42,8 +52,17 @@ embedded_analyse(const provider_call_t *call,
     const provider_conversation_t *conversation, provider_insight_t *insight,
     provider_fault_t *fault)
 {
-    voice_rc_t  rc;
+    return conversation->wav.len > 0
+           ? embedded_hear(call, conversation, insight, fault)
+           : embedded_text(call, conversation, insight, fault);
+}
 
+
+static provider_e
+embedded_text(const provider_call_t *call,
+    const provider_conversation_t *conversation, provider_insight_t *insight,
+    provider_fault_t *fault)
+{
     insight->transcription = strndup(conversation->text.len == 0
                                      ? "" : conversation->text.ptr,
                                      conversation->text.len);
@@ -51,14 +70,74 @@ embedded_analyse(const provider_call_t *call,
         return provider_fail(fault, PROVIDER_RETRY, "out of memory");
     }
 
-    rc = embedded_language(call->settings, conversation->language, insight);
+    return embedded_measure(call->settings, conversation, insight, fault);
+}
+
+
+/*
+ * Nothing is heard in a language that the recogniser does not know.  What
+ * is felt of a text that may be misheard is felt with less confidence.
+ */
+
+static provider_e
+embedded_hear(const provider_call_t *call,
+    const provider_conversation_t *conversation, provider_insight_t *insight,
+    provider_fault_t *fault)
+{
+    char                     method[sizeof(insight->method)];
+    provider_e               rc;
+    analysis_hearing_t       hearing;
+    provider_conversation_t  heard = *conversation;
+
+    if (conversation->language.len == 0) {
+        heard.language = VOICE_SPAN("en");
+    }
+
+    if (!speech_dictation_knows(heard.language)) {
+        return embedded_text(call, conversation, insight, fault);
+    }
+
+    rc = analysis_hear(call, conversation->wav, &hearing, fault);
+    if (rc != PROVIDER_OK) {
+        return rc;
+    }
+
+    insight->transcription = hearing.text;
+    insight->unheard_ms = (int64_t) hearing.unheard_ms;
+    insight->cut = (int64_t) hearing.cut;
+
+    rc = embedded_measure(call->settings, &heard, insight, fault);
+
+    snprintf(method, sizeof(method), "pocketsphinx+%.40s", insight->method);
+    memcpy(insight->method, method, sizeof(method));
+    insight->confidence *= hearing.confidence;
+
+    /* it hears English words in any language */
+    if (conversation->language.len == 0
+        && hearing.confidence < EMBEDDED_SURE)
+    {
+        insight->language[0] = '\0';
+    }
+
+    return rc;
+}
+
+
+static provider_e
+embedded_measure(const worker_settings_t *settings,
+    const provider_conversation_t *conversation, provider_insight_t *insight,
+    provider_fault_t *fault)
+{
+    voice_rc_t  rc;
+
+    rc = embedded_language(settings, conversation->language, insight);
 
     if (rc == VOICE_OK) {
-        rc = embedded_sentiment(call->settings, insight);
+        rc = embedded_sentiment(settings, insight);
     }
 
     if (rc == VOICE_OK) {
-        rc = embedded_summary(call->settings, insight);
+        rc = embedded_summary(settings, insight);
     }
 
     if (rc == VOICE_INVALID) {

@@ -108,6 +108,10 @@ const worker_setting_t  worker_root_table[] = {
       "", 0, 40,
       "Analysis profile of calls of tenants that name none; empty: the "
       "embedded one." },
+    { "call_hear_seconds", worker_set_number, ROOT(call_hear_seconds),
+      "240", 0, 86400,
+      "Seconds of a recording that the embedded recogniser listens to; what "
+      "is left is noted with the call." },
     { "call_text_max", worker_set_size, ROOT(call_text_max),
       "262144", 1024, 16L << 20,
       "Bytes of a call's text that are analysed and kept; what is cut is "

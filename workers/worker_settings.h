@@ -109,6 +109,7 @@ struct worker_settings_s {
     const char        *default_agent;  /* profile for what names none */
     const char        *default_asr;
     const char        *default_embeddings;     /* "" = lexical measure */
+    int                call_hear_seconds;      /* of a recording */
     const char        *default_analysis;       /* "" = embedded */
     int64_t            call_text_max;  /* bytes of a call's text */
 

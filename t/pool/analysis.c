@@ -126,14 +126,96 @@ long_text(void)
 }
 
 
+/* The WAV file of a sentence; the caller frees its bytes. */
+static voice_span_t
+speech(const char *text)
+{
+    char                  *wav;
+    size_t                 len;
+    provider_call_t        call = { &settings, NULL, INT64_MAX };
+    provider_fault_t       fault;
+    provider_utterance_t   utterance = { voice_span_str(text),
+                                         VOICE_SPAN("en"),
+                                         VOICE_SPAN("slt") };
+
+    if (provider_tts_flite.speak(&call, &utterance, &wav, &len, &fault)
+        != PROVIDER_OK)
+    {
+        printf("Bail out! %s\n", fault.reason);
+        exit(1);
+    }
+
+    return voice_span(wav, len);
+}
+
+
+static provider_e
+hear(voice_span_t wav, const char *language, int64_t deadline_ms,
+    provider_insight_t *insight)
+{
+    provider_call_t          call = { &settings, NULL, deadline_ms };
+    provider_fault_t         fault;
+    provider_conversation_t  conversation;
+
+    memset(insight, 0, sizeof(provider_insight_t));
+    memset(&conversation, 0, sizeof(provider_conversation_t));
+    conversation.wav = wav;
+    conversation.language = voice_span_str(language);
+
+    return provider_analysis_find("embedded")->analyse(&call, &conversation,
+                                                       insight, &fault);
+}
+
+
+static void
+sounds(void)
+{
+    voice_span_t        wav;
+    provider_insight_t  insight;
+
+    wav = speech("It was expensive but worth every penny.");
+
+    ok(hear(wav, "", INT64_MAX, &insight) == PROVIDER_OK,
+       "a recording is analysed");
+    is(insight.transcription, "it was expensive but worth every penny",
+       "it is heard");
+    is(insight.method, "pocketsphinx+lexicon-en", "with its method");
+    is(insight.sentiment, "positive", "its sentiment is found");
+    is(insight.language, "en", "and its language");
+    ok(insight.confidence > 0 && insight.confidence < 1
+       && insight.unheard_ms == 0, "all of it was heard");
+    provider_insight_release(&insight);
+
+    ok(hear(wav, "fi", INT64_MAX, &insight) == PROVIDER_OK
+       && insight.transcription[0] == '\0'
+       && strcmp(insight.method, "none") == 0,
+       "what nobody here understands is not guessed at");
+    provider_insight_release(&insight);
+
+    ok(hear(wav, "en", 0, &insight) == PROVIDER_OK
+       && insight.transcription[0] == '\0' && insight.unheard_ms > 2000,
+       "without time nothing is heard, which is told");
+    provider_insight_release(&insight);
+
+    ok(hear(VOICE_SPAN("RIFF"), "en", INT64_MAX, &insight) == PROVIDER_DEAD,
+       "what is no WAV file is refused");
+    provider_insight_release(&insight);
+
+    free((char *) wav.ptr);
+}
+
+
 int
 main(void)
 {
     settings.analysis_dir = "conf/analysis";
     settings.call_text_max = 1024 * 1024;
+    settings.call_hear_seconds = 60;
+    settings.cache_dir = "/nonexistent";
 
     texts();
     long_text();
+    sounds();
 
     return done_testing();
 }
