@@ -6,7 +6,8 @@ insert into core.job_kind (kind, queue, soft_seconds, hard_seconds,
 values
     ('test_execution', 'test_execution', 120, 150, 3, 2, 60, true, null, 120),
     ('validation', 'validation', 60, 90, 3, 2, 60, true, null, 120),
-    ('call_processing', 'call_processing', 300, 330, 5, 1, 60, false, 60, 600)
+    ('call_processing', 'call_processing', 3600, 3660, 5, 1, 60, false, 60,
+     600)
 on conflict (kind) do update set
     queue = excluded.queue,
     soft_seconds = excluded.soft_seconds,

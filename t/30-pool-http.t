@@ -11,6 +11,7 @@ use File::Temp qw(tempdir);
 use IO::Socket::INET;
 use IO::Socket::UNIX;
 use JSON::PP;
+use POSIX qw(strftime);
 use Test::More;
 
 my $root = abs_path(dirname(__FILE__) . '/..');
@@ -26,6 +27,11 @@ my %answers = (
     '/teapot'   => sub { reply($_[0], "418 I'm a teapot", 'short') },
     '/moved'    => sub { reply($_[0], '302 Found', '', 'Location: /ok') },
     '/busy'     => sub { reply($_[0], '503 Busy', '', 'Retry-After: 7') },
+    '/dated'    => sub { reply($_[0], '503 Busy', '', 'Retry-After: '
+                               . strftime('%a, %d %b %Y %H:%M:%S GMT',
+                                          gmtime(time + 100))) },
+    '/never'    => sub { reply($_[0], '503 Busy', '',
+                               'Retry-After: 1000000000') },
     '/flaky'    => \&flaky,
     '/big'      => sub { reply($_[0], '200 OK', 'x' x 100_000) },
     '/chunked'  => \&chunked,
@@ -68,6 +74,10 @@ $r = call('/busy');
 ok($r->{retryable}, 'a 503 is worth trying again');
 is($r->{retry_after}, 7, 'Retry-After is told');
 is($r->{attempts}, 1, 'without retries there is one attempt');
+$r = call('/dated');
+ok($r->{retry_after} > 60 && $r->{retry_after} <= 100,
+   'so is one that is a date') or diag($r->{retry_after});
+is(call('/never')->{retry_after}, 0, 'one of more than a day is none');
 
 $r = call('/busy', 'retries=3', 'deadline=1500');
 is($r->{attempts}, 1, 'a wait that the deadline forbids is not begun');

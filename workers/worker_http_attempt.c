@@ -45,7 +45,7 @@ static struct curl_slist *attempt_headers(
 static void attempt_reset(worker_http_reply_t *reply);
 static void attempt_result(attempt_t *a, CURLcode code, const char *origin);
 static void attempt_times(attempt_t *a);
-static void attempt_known_headers(worker_http_reply_t *reply);
+static void attempt_known_headers(attempt_t *a);
 static worker_http_e result_of(CURLcode code);
 static size_t on_read(char *buf, size_t size, size_t n, void *data);
 static size_t on_body(char *buf, size_t size, size_t n, void *data);
@@ -338,7 +338,7 @@ attempt_result(attempt_t *a, CURLcode code, const char *origin)
     curl_easy_getinfo(a->curl, CURLINFO_RESPONSE_CODE, &status);
     reply->status = (int) status;
     attempt_times(a);
-    attempt_known_headers(reply);
+    attempt_known_headers(a);
 
     result = a->stopped != WORKER_HTTP_OK ? a->stopped : result_of(code);
 
@@ -383,19 +383,25 @@ attempt_times(attempt_t *a)
 
 
 static void
-attempt_known_headers(worker_http_reply_t *reply)
+attempt_known_headers(attempt_t *a)
 {
-    long          seconds;
-    voice_span_t  value;
+    curl_off_t            seconds;
+    voice_span_t          value;
+    worker_http_reply_t  *reply;
+
+    reply = a->reply;
+    seconds = 0;
 
     value = worker_http_header(reply, "Content-Type");
     snprintf(reply->content_type, sizeof(reply->content_type), "%.*s",
              (int) value.len, value.len == 0 ? "" : value.ptr);
 
-    /* the form with a date is not used between machines; ended by "\n" */
-    value = worker_http_header(reply, "Retry-After");
-    seconds = value.len == 0 ? 0 : strtol(value.ptr, NULL, 10);
-    reply->retry_after = seconds > 0 && seconds <= 86400 ? (int) seconds : 0;
+    /* seconds or a date */
+    if (curl_easy_getinfo(a->curl, CURLINFO_RETRY_AFTER, &seconds)
+        == CURLE_OK && seconds > 0 && seconds <= 86400)
+    {
+        reply->retry_after = (int) seconds;
+    }
 }
 
 

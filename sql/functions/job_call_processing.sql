@@ -166,10 +166,13 @@ begin
         perform core.call_try_end(c, 'done', p_result ->> 'provider', null);
         perform core.object_kept(c.recording_key);
         perform core.call_move(c.id, 'ARCHIVED');
+        -- events wait in memory for those who come back
         perform core.emit('call.ai_completed', 'call', c.id,
-            jsonb_build_object('call_id', c.external_id,
-                'transcription', c.transcription,
-                'sentiment', c.sentiment));
+            jsonb_strip_nulls(jsonb_build_object('call_id', c.external_id,
+                'transcription', left(c.transcription, 8000),
+                'sentiment', c.sentiment,
+                'truncated', case when length(c.transcription) > 8000
+                                  then true end)));
     end if;
 
     return next;

@@ -198,12 +198,13 @@ begin
         return;
     end if;
 
-    perform core.count('jobs_retried', j.kind);
+    -- the row of a counter is locked last, after what the triggers lock
     update core.job q
        set state = 'queued', run_at = now() + v_wait, sent_at = null,
            waited = j.waited + v_wait, lease_until = null, worker = null,
            error = left(p_error, 500)
      where q.id = j.id;
+    perform core.count('jobs_retried', j.kind);
 
     -- nothing to wake yet: work.due() sends the entry when it is time
     return query select true, 'queued', '{}'::text[];
@@ -239,12 +240,12 @@ begin
         return;
     end if;
 
-    perform core.count('jobs_deferred', j.kind);
     update core.job q
        set state = 'queued', run_at = now() + v_wait, sent_at = null,
            deferred = j.deferred + 1, deferred_for = j.deferred_for + v_wait,
            lease_until = null, worker = null, error = left(p_error, 500)
      where q.id = j.id;
+    perform core.count('jobs_deferred', j.kind);
 
     return query select true, 'queued', '{}'::text[];
 end

@@ -151,6 +151,20 @@ select is(pg_temp.finish('{"transcription": "other"}'), false,
 select is((pg_temp.of('good')).transcription, 'one two',
     'and changes nothing');
 
+-- a long transcription
+
+select pg_temp.call('long', array['x']);
+select isnt(pg_temp.begin('long'), null, 'a long call is processed');
+select is(pg_temp.finish(json_build_object('transcription',
+    repeat('x', 8001), 'sentiment', 'neutral')), true, 'and has a result');
+select is((select length(e.payload ->> 'transcription')
+                  || (e.payload ->> 'truncated') from core.event e
+            where e.type = 'call.ai_completed'
+              and e.payload ->> 'call_id' = 'long'), '8000true',
+    'of which an event holds the beginning');
+select is(length((pg_temp.of('long')).transcription), 8001,
+    'the call has all of it');
+
 -- one job a call
 
 select pg_temp.call('twice', array['x']);

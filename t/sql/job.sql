@@ -54,7 +54,7 @@ language sql as $$ delete from core.job; delete from held $$;
 select results_eq(
     $$ select kind, queue, soft_seconds, hard_seconds, max_attempts
          from work.kinds() where kind <> 'probe' $$,
-    $$ values ('call_processing', 'call_processing', 300, 330, 5),
+    $$ values ('call_processing', 'call_processing', 3600, 3660, 5),
               ('test_execution', 'test_execution', 120, 150, 3),
               ('validation', 'validation', 60, 90, 3) $$,
     'the kinds are those of the workers');
