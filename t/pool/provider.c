@@ -28,7 +28,7 @@ typedef struct {
 
 
 static const char *const  outcome_names[] = {
-    "ok", "unsupported", "retry", "dead"
+    "ok", "unsupported", "retry", "open", "dead"
 };
 
 
