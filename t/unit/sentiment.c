@@ -353,7 +353,10 @@ test_languages(void)
         unsigned     floor;
     } files[] = {
         { "en", "t/sentiment/en.txt", 1000, 90 },
-        { "en", "t/sentiment/en-unseen.txt", 1000, 75 }
+        { "en", "t/sentiment/en-unseen.txt", 1000, 75 },
+        { "de", "t/sentiment/de.txt", 300, 90 },
+        { "es", "t/sentiment/es.txt", 300, 90 },
+        { "fr", "t/sentiment/fr.txt", 300, 90 }
     };
 
     for (i = 0; i < VOICE_ARRAY_SIZE(files); i++) {
