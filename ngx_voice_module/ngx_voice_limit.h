@@ -14,7 +14,7 @@
 
 #define NGX_VOICE_LIMIT_KEY_MAX   144      /* bytes of a bucket's name */
 #define NGX_VOICE_LIMIT_NAME_MAX  32       /* bytes of a class */
-#define NGX_VOICE_LIMIT_BUCKETS   3        /* that one request takes from */
+#define NGX_VOICE_LIMIT_BUCKETS   4        /* that one request takes from */
 #define NGX_VOICE_LIMIT_ID_LEN    32       /* hex digits */
 
 

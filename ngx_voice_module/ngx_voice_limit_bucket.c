@@ -1,17 +1,25 @@
 
 /*
  * Which buckets a request takes from: of the address for strangers, of the
- * tenant, then of the user or key for those who are known.  A name is that
- * of the bucket in Redis, too.
+ * tenant, then of the user or key for those who are known, then of what it
+ * is about.  A name is that of the bucket in Redis, too.
  */
 
 #include "ngx_voice_limit.h"
+
+#include <ngx_md5.h>
+
+
+#define NGX_VOICE_LIMIT_VALUE_MAX  64      /* bytes that a name holds as they
+                                              are */
 
 
 static ngx_voice_limit_bucket_t *ngx_voice_limit_bucket(
     ngx_voice_limit_t *limit, const char *class, const char *kind);
 static void ngx_voice_limit_address(ngx_voice_limit_bucket_t *bucket,
     const ngx_connection_t *c);
+static void ngx_voice_limit_each(const ngx_voice_ctx_t *ctx,
+    ngx_voice_limit_t *limit);
 static void ngx_voice_limit_append(ngx_voice_limit_bucket_t *bucket,
     const void *text, size_t len);
 static void ngx_voice_limit_rate(ngx_voice_limit_bucket_t *bucket,
@@ -65,6 +73,10 @@ ngx_voice_limit_buckets(ngx_voice_ctx_t *ctx, ngx_voice_limit_t *limit)
         ngx_voice_limit_append(bucket, identity->actor.data,
                                identity->actor.len);
         ngx_voice_limit_rate(bucket, identity->rate, class);
+    }
+
+    if (class->by != NULL && ctx->operation != NULL && !ctx->location) {
+        ngx_voice_limit_each(ctx, limit);
     }
 }
 
@@ -141,6 +153,51 @@ ngx_voice_limit_address(ngx_voice_limit_bucket_t *bucket,
 
     (void) ngx_hex_dump(hex, bytes, 4);
     ngx_voice_limit_append(bucket, hex, 8);
+}
+
+
+/* "each" of the class: the value of a path parameter has its own bucket. */
+static void
+ngx_voice_limit_each(const ngx_voice_ctx_t *ctx, ngx_voice_limit_t *limit)
+{
+    char                        buf[NGX_VOICE_LIMIT_VALUE_MAX];
+    u_char                      digest[16], hex[32];
+    unsigned                    index;
+    ngx_md5_t                   md5;
+    voice_span_t                value;
+    ngx_voice_rate_t            rate;
+    const voice_limit_class_t  *class;
+    ngx_voice_limit_bucket_t   *bucket;
+
+    class = ctx->policy->limit;
+    index = ctx->operation->contract->each;
+
+    bucket = ngx_voice_limit_bucket(limit, class->name, ":e:");
+    bucket->suffix = "-each";
+    ngx_voice_limit_append(bucket, ctx->identity.tenant.data,
+                           ctx->identity.tenant.len);
+    ngx_voice_limit_append(bucket, ":", 1);
+
+    /* a long one by its digest, as it was sent; a broken one is refused
+     * later */
+
+    if (voice_capture(&ctx->match, index, buf, sizeof(buf), &value)
+        == VOICE_OK)
+    {
+        ngx_voice_limit_append(bucket, value.ptr, value.len);
+
+    } else {
+        value = ctx->match.captures[index];
+        ngx_md5_init(&md5);
+        ngx_md5_update(&md5, value.ptr, value.len);
+        ngx_md5_final(digest, &md5);
+        (void) ngx_hex_dump(hex, digest, sizeof(digest));
+        ngx_voice_limit_append(bucket, hex, sizeof(hex));
+    }
+
+    rate.rate = class->each_rate;
+    rate.burst = class->each_burst;
+    ngx_voice_limit_rate(bucket, rate, class);
 }
 
 
