@@ -246,8 +246,9 @@ const voice_operation_t *voice_contract_nearest(
  * argument is its lower-case name with "-" as "_".  Lists are comma
  * separated; "+" in a query is a space.  Unknown and repeated query
  * parameters are refused, and so are body members that have the name of a
- * parameter or of what x-hash and x-verify give.  body may be NULL; where
- * none is expected an empty object is ignored.  All problems are added, not
+ * parameter or of what x-hash and x-verify give.  body may be NULL; its
+ * defaults are set in it, and the result shares its members.  Where none is
+ * expected an empty object is ignored.  All problems are added, not
  * only the first; their paths: "/path/id", "/query/page",
  * "/header/if_match", "/body/...".
  * Returns an object that the caller owns; NULL if problems were added or
@@ -255,7 +256,7 @@ const voice_operation_t *voice_contract_nearest(
  */
 json_t *voice_contract_args(const voice_operation_t *operation,
     const voice_match_t *match, voice_span_t query, voice_header_pt header,
-    void *data, const json_t *body, voice_problems_t *problems)
+    void *data, json_t *body, voice_problems_t *problems)
     VOICE_MUST_CHECK;
 
 /*

@@ -27,7 +27,7 @@ static json_t *args_value(const voice_parameter_t *parameter,
 static json_t *args_list(const voice_parameter_t *parameter,
     voice_span_t text);
 static void args_put(args_t *a, const char *name, json_t *value);
-static void args_body(args_t *a, const json_t *body);
+static void args_body(args_t *a, json_t *body);
 static void args_merge(args_t *a, json_t *body);
 static int is_reserved(const voice_operation_t *operation, const char *name);
 static int has_suffix(const char *name, const char *stem,
@@ -44,7 +44,7 @@ static const char *const  args_places[CONTRACT_IN_COUNT] = {
 json_t *
 voice_contract_args(const voice_operation_t *operation,
     const voice_match_t *match, voice_span_t query, voice_header_pt header,
-    void *data, const json_t *body, voice_problems_t *problems)
+    void *data, json_t *body, voice_problems_t *problems)
 {
     args_t    a;
     unsigned  before;
@@ -301,10 +301,8 @@ args_put(args_t *a, const char *name, json_t *value)
 
 
 static void
-args_body(args_t *a, const json_t *body)
+args_body(args_t *a, json_t *body)
 {
-    json_t  *copy;
-
     if (body == NULL) {
         if (a->operation->body_required) {
             voice_problem_add(a->problems, "/body", "is required");
@@ -327,18 +325,12 @@ args_body(args_t *a, const json_t *body)
         return;
     }
 
-    copy = json_deep_copy(body);
-
-    if (copy == NULL
-        || voice_schema_defaults(a->operation->body, copy) != VOICE_OK)
-    {
+    if (voice_schema_defaults(a->operation->body, body) != VOICE_OK) {
         a->failed = 1;
-
-    } else {
-        args_merge(a, copy);
+        return;
     }
 
-    json_decref(copy);
+    args_merge(a, body);
 }
 
 

@@ -71,6 +71,12 @@ voice_json_parse_bounded(voice_span_t text, size_t values,
         return NULL;
     }
 
+    value = voice_json_plain(text, values);
+
+    if (value != NULL) {
+        return value;
+    }
+
     if (text_refused(text, values, err)) {
         return NULL;
     }

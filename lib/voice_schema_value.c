@@ -299,7 +299,12 @@ static int
 check_min_length(const schema_rule_t *rule, schema_check_t *check,
     const json_t *value, const schema_place_t *place)
 {
-    if (!json_is_string(value) || code_points(value) >= rule->limit) {
+    /* a character is four bytes at most */
+
+    if (!json_is_string(value)
+        || json_string_length(value) / 4 >= rule->limit
+        || code_points(value) >= rule->limit)
+    {
         return 1;
     }
 
@@ -312,7 +317,9 @@ static int
 check_max_length(const schema_rule_t *rule, schema_check_t *check,
     const json_t *value, const schema_place_t *place)
 {
-    if (!json_is_string(value) || code_points(value) <= rule->limit) {
+    if (!json_is_string(value) || json_string_length(value) <= rule->limit
+        || code_points(value) <= rule->limit)
+    {
         return 1;
     }
 
