@@ -59,13 +59,13 @@ sub statuses {
     told($packets->packet('one', 5, body => '{"sequence":5.0,"data":"x",'
          . '"timestamp":1e9,"more":[1]}'), 'a number is what it is, members'
          . ' that nobody knows are ignored', sequence => 5);
-    told($packets->packet("a \"b\\ \x{e9}", 0), 'an id may be any text',
-         call_id => "a \"b\\ \x{e9}", total_received => 1);
+    told($packets->packet("a \"b\\ \x{20ac}", 0), 'an id may be any text',
+         call_id => "a \"b\\ \x{20ac}", total_received => 1);
 
     my $long = 'A' x 40000;
     told($packets->packet('one', 6, data => "$long\"\\\n\x{20ac}"),
          'data may be long and any text', status => 'accepted');
-    is($voice->sql("select data = repeat('A', 40000) || E'\"\\\\\\n\x{20ac}'"
+    is($voice->sql("select data = repeat('A', 40000) || E'\"\\\\\\n\\u20ac'"
            . ' from core.packet where sequence = 6'), 't',
        'and are stored as they were sent');
     is($voice->sql("select string_agg(p.sequence || ' ' || p.sent_at, ','"
