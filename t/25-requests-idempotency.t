@@ -74,7 +74,9 @@ sub documented {
         $has{$name} = grep { m{/IdempotencyKey$} } @refs;
     }
 
-    my @posts = grep { $operations->{$_}{method} eq 'POST' } keys %has;
+    my @posts = grep { $operations->{$_}{method} eq 'POST'
+                       && $operations->{$_}{path} =~ m{^/api/v1/} }
+        keys %has;
     my @without = sort grep { !$has{$_} } @posts;
 
     is("@without", 'login refresh',

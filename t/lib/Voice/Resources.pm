@@ -20,8 +20,8 @@ sub make {
 
     people($voice, $owner, $name, \%id);
     catalogue($voice, $owner, $name, \%id);
-    call($voice, $owner, $name, \%id);
     run($voice, $owner, \%id);
+    call($voice, $owner, $name, \%id);
 
     return \%id;
 }
