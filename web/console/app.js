@@ -13,6 +13,7 @@ import { Sync } from './sync.js';
 const MOST = 1000;              /* calls on the page */
 const STREAM = '/api/v1/calls/stream';
 const NOTICE_MS = 8000;
+const REFRESH_MS = 10000;       /* the list, while there is no stream */
 const FRAME_MS = 100;           /* between drawings, at least */
 const CHECK_MS = 60000;         /* whether the stream hears */
 
@@ -28,6 +29,7 @@ const $ = (id) => document.getElementById(id);
 const page = {
     filter: { states: new Set(), text: '', sentiment: '' },
     changed: new Set(),         /* ids of calls to draw; null: all */
+    refreshedAt: 0,
     waiting: false,             /* for a frame */
     drawnAt: 0,
     buffer: null,               /* events while the list stands still */
@@ -128,6 +130,7 @@ function showConsole() {
     stream = makeStream();
     showPause();
     draw(null);
+    refresh();
     stream.start();
 }
 
@@ -137,7 +140,8 @@ function showConsole() {
 function makeStream() {
     return new Stream(STREAM, {
         ticket: async () =>
-            (await api.post('/api/v1/stream-tickets', {})).ticket,
+            (await api.post('/api/v1/stream-tickets',
+                            { stream: 'stream_supervisor' })).ticket,
         open: (url) => new EventSource(url),
         after: (ms, f) => setTimeout(f, ms),
         cancel: (timer) => clearTimeout(timer),
@@ -145,6 +149,13 @@ function makeStream() {
         onEvent: take,
         resync: (reason) => resync(reason),
     });
+}
+
+
+/* The list without the stream: at the beginning, and while there is none. */
+function refresh() {
+    page.refreshedAt = Date.now();
+    sync.all().catch(() => {});
 }
 
 
@@ -269,6 +280,11 @@ function tick() {
     }
 
     const now = Date.now();
+    if ($('connection').dataset.state === 'reconnecting'
+        && page.buffer === null && now - page.refreshedAt > REFRESH_MS)
+    {
+        refresh();
+    }
     setText($('rate'), number(Math.round(page.model.rate(now))));
     if (page.buffer === null) {
         list.tick(page.calls, now);
@@ -416,5 +432,8 @@ function openCall(callId) {
 
     if (callId === null && former !== null) {
         list.focus(former);
+    } else if (callId !== null) {
+        /* lists have no whole transcript */
+        sync.one(callId).catch((error) => notice(error.message));
     }
 }

@@ -196,8 +196,10 @@ export class Details {
         setHidden(this.mood, call.sentiment === null);
         setText(this.summary, call.summary ?? '');
         setHidden(this.short, !call.summary);
-        setText(this.text, call.transcription || 'Nothing was said.');
-        setHidden(this.long, call.transcription === null);
+        setText(this.text, (call.transcription ?? call.excerpt)
+                           || 'Nothing was said.');
+        setHidden(this.long, call.transcription === null
+                             && call.excerpt === null);
     }
 
 

@@ -252,7 +252,8 @@ const WORDS = {
 /* What a row says of a call's content, or why there is none. */
 function words(call) {
     return WORDS[call.state]?.(call)
-        ?? (call.summary || call.transcription || '').slice(0, 240);
+        ?? (call.summary || call.transcription || call.excerpt || '')
+            .slice(0, 240);
 }
 
 

@@ -264,8 +264,8 @@ function blank(callId) {
         disposition: null, startedAt: 0, completedAt: null,
         processedAt: null, received: 0, missingCount: 0, next: 0,
         expected: null, missing: [], exact: true, duplicates: 0,
-        rejected: 0, transcription: null, summary: null, sentiment: null,
-        score: null, confidence: null, method: null, language: null,
+        rejected: 0, transcription: null, excerpt: null, summary: null,
+        sentiment: null, score: null, confidence: null, method: null, language: null,
         durationMs: null, talkMs: null, silenceMs: null, recording: false,
         failureReason: null, media: null, drive: 0, stamp: 0,
         historyStale: true, askedAt: 0, redriveAt: null,
@@ -300,8 +300,8 @@ function takeResult(call, item) {
     call.disposition = item.disposition ?? call.disposition;
     call.completedAt = time(item.completed_at) ?? call.completedAt;
     call.processedAt = time(item.processed_at) ?? call.processedAt;
-    call.transcription = item.transcription ?? call.transcription
-        ?? item.excerpt ?? null;
+    call.transcription = item.transcription ?? call.transcription;
+    call.excerpt = item.excerpt ?? call.excerpt;
     call.summary = item.summary ?? call.summary;
     call.sentiment = item.sentiment ?? call.sentiment;
     call.score = detail.score ?? item.sentiment_score ?? call.score;
@@ -372,8 +372,8 @@ export function matcher(filter) {
             return true;
         }
 
-        const text = [call.callId, call.transcription, call.summary,
-            call.failureReason].join('\n').toLowerCase();
+        const text = [call.callId, call.transcription ?? call.excerpt,
+            call.summary, call.failureReason].join('\n').toLowerCase();
 
         return words.every((word) => text.includes(word));
     };
