@@ -82,7 +82,7 @@ payload_begin(call_payload_t *p, provider_fault_t *fault)
     options.media = json_string_value(json_object_get(input, "media"));
     options.rate = (unsigned) json_integer_value(
                                   json_object_get(input, "sample_rate"));
-    options.max = WORKER_OBJECT_MAX;
+    options.max = (size_t) p->settings->recording_max;
 
     if (options.call_id == NULL || options.media == NULL) {
         return provider_fail(fault, PROVIDER_DEAD,

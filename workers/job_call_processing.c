@@ -8,7 +8,6 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "../lib/voice_code.h"
 #include "../lib/voice_json.h"
 #include "call_payload.h"
 #include "job_speech.h"
@@ -182,18 +181,15 @@ call_provider(call_t *c)
 static provider_e
 call_store(call_t *c, provider_fault_t *fault)
 {
-    char        hash[VOICE_SHA256_LEN * 2 + 1];
     provider_e  rc;
 
     if (c->payload.wav.len == 0) {
         return PROVIDER_OK;
     }
 
-    if (voice_sha256_hex(hash, c->payload.wav) != VOICE_OK) {
+    if (worker_object_key(c->payload.wav, "wav", c->key) != VOICE_OK) {
         return provider_fail(fault, PROVIDER_RETRY, "out of memory");
     }
-
-    snprintf(c->key, sizeof(c->key), "%.2s/%s.wav", hash, hash);
 
     rc = store_expect(c, c->key, fault);
     if (rc != PROVIDER_OK) {
@@ -326,22 +322,24 @@ call_notes(const call_t *c)
 
     const struct {
         const char  *name;
-        int64_t      bytes;
+        const char  *unit;
+        int64_t      amount;
     } cuts[] = {
-        { "text_cut", c->payload.text_cut },
-        { "transcription_cut", c->insight.cut }
+        { "text_cut", "bytes", c->payload.text_cut },
+        { "transcription_cut", "bytes", c->insight.cut },
+        { "not_heard", "ms", c->insight.unheard_ms }
     };
 
     notes = c->payload.recording == NULL
             ? json_array() : call_recording_notes(c->payload.recording);
 
     for (i = 0; i < VOICE_ARRAY_SIZE(cuts); i++) {
-        if (cuts[i].bytes == 0) {
+        if (cuts[i].amount == 0) {
             continue;
         }
 
-        note = json_pack("{s:s, s:I}", "note", cuts[i].name,
-                         "bytes", (json_int_t) cuts[i].bytes);
+        note = json_pack("{s:s, s:I}", "note", cuts[i].name, cuts[i].unit,
+                         (json_int_t) cuts[i].amount);
 
         if (json_array_append_new(notes, note) != 0) {
             json_decref(notes);

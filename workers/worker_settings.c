@@ -112,6 +112,10 @@ const worker_setting_t  worker_root_table[] = {
       "240", 0, 86400,
       "Seconds of a recording that the embedded recogniser listens to; what "
       "is left is noted with the call." },
+    { "recording_max", worker_set_size, ROOT(recording_max),
+      "134217728", 65536, 256L << 20,
+      "Bytes of a call's recording (at 8 kHz two hours are 115 MB); what is "
+      "cut is noted with the call." },
     { "call_text_max", worker_set_size, ROOT(call_text_max),
       "262144", 1024, 16L << 20,
       "Bytes of a call's text that are analysed and kept; what is cut is "

@@ -110,6 +110,7 @@ struct worker_settings_s {
     const char        *default_asr;
     const char        *default_embeddings;     /* "" = lexical measure */
     int                call_hear_seconds;      /* of a recording */
+    int64_t            recording_max;  /* bytes of a call's WAV file */
     const char        *default_analysis;       /* "" = embedded */
     int64_t            call_text_max;  /* bytes of a call's text */
 
