@@ -19,7 +19,7 @@
 #define KEEPER_DUE         "100"       /* entries at once for a queue */
 #define KEEPER_DUE_MIN_MS  5           /* between two looks for due jobs */
 #define KEEPER_SLOW_MS     1000        /* between two looks for the rest */
-#define KEEPER_CALLS       "1000"      /* silent ones ended at once */
+#define KEEPER_CALLS       "200"       /* silent ones ended at once */
 #define KEEPER_OBJECTS     "100"       /* erased at once */
 #define KEEPER_STREAMS_MS  15000       /* between two looks at the streams */
 #define KEEPER_ENTRY_IDLE  "60000"     /* ms: its reader is gone or busy */
@@ -250,23 +250,36 @@ keeper_locks(keeper_t *k)
 }
 
 
-/* Calls that have gone silent. */
+/* Calls that have gone silent; a few at once, since packets wait for them. */
 static void
 keeper_calls(keeper_t *k)
 {
+    int        round;
+    long       ended, total;
     PGresult  *row;
 
-    row = keeper_query(k, worker_sql_abandon, KEEPER_CALLS);
-    if (row == NULL) {
-        return;
+    total = 0;
+
+    for (round = 0; round < KEEPER_ROUNDS; round++) {
+        worker_child_alive();
+
+        row = keeper_query(k, worker_sql_abandon, KEEPER_CALLS);
+        if (row == NULL) {
+            break;
+        }
+
+        ended = strtol(PQgetvalue(row, 0, 0), NULL, 10);
+        total += ended;
+        PQclear(row);
+
+        if (ended == 0) {
+            break;
+        }
     }
 
-    if (strcmp(PQgetvalue(row, 0, 0), "0") != 0) {
-        worker_log(WORKER_LOG_INFO, "silent calls were ended: %s",
-                   PQgetvalue(row, 0, 0));
+    if (total > 0) {
+        worker_log(WORKER_LOG_INFO, "silent calls were ended: %ld", total);
     }
-
-    PQclear(row);
 }
 
 
