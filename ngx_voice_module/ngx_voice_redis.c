@@ -7,37 +7,13 @@
  * but through redis->context, which the cleanup hook clears.
  */
 
-#include "ngx_voice_redis.h"
+#include "ngx_voice_redis_private.h"
 
 
 #define NGX_VOICE_REDIS_ARGS_MAX     32
 #define NGX_VOICE_REDIS_BACKOFF_MIN  100       /* ms */
 #define NGX_VOICE_REDIS_BACKOFF_MAX  5000
 #define NGX_VOICE_REDIS_FIRM         1000      /* up so long: no backoff */
-
-
-typedef enum {
-    NGX_VOICE_REDIS_BACKOFF = 0,       /* timer: the next attempt */
-    NGX_VOICE_REDIS_CONNECTING,        /* timer: connect_timeout */
-    NGX_VOICE_REDIS_GREETING,          /* AUTH is under way */
-    NGX_VOICE_REDIS_READY,
-    NGX_VOICE_REDIS_CLOSING            /* answers are being refused */
-} ngx_voice_redis_e;
-
-
-struct ngx_voice_redis_s {
-    ngx_voice_redis_conf_t     *conf;
-    ngx_log_t                  *log;
-    ngx_voice_redis_e           state;
-    redisAsyncContext          *context;
-    ngx_connection_t           *connection;
-    ngx_event_t                 timer;
-    ngx_uint_t                  attempts;  /* failed since it stood firm */
-    ngx_msec_t                  opened;    /* when it became ready */
-    const char                 *reason;    /* of our closing, or NULL */
-    ngx_voice_redis_figures_t   figures;
-    unsigned                    destroyed:1;
-};
 
 
 struct ngx_voice_redis_command_s {
@@ -51,11 +27,6 @@ struct ngx_voice_redis_command_s {
 static void ngx_voice_redis_open(ngx_voice_redis_t *redis);
 static redisAsyncContext *ngx_voice_redis_connect(
     const ngx_voice_redis_conf_t *conf);
-static ngx_int_t ngx_voice_redis_attach(ngx_voice_redis_t *redis);
-static void ngx_voice_redis_close(ngx_voice_redis_t *redis,
-    const char *reason);
-static void ngx_voice_redis_retry(ngx_voice_redis_t *redis,
-    const char *reason);
 static void ngx_voice_redis_timer_handler(ngx_event_t *ev);
 static void ngx_voice_redis_connected(const redisAsyncContext *context,
     int status);
@@ -67,13 +38,6 @@ static ngx_voice_redis_command_t *ngx_voice_redis_issue(
 static void ngx_voice_redis_reply(redisAsyncContext *context, void *reply,
     void *data);
 static void ngx_voice_redis_deadline_handler(ngx_event_t *ev);
-static void ngx_voice_redis_read_handler(ngx_event_t *ev);
-static void ngx_voice_redis_write_handler(ngx_event_t *ev);
-static void ngx_voice_redis_add_read(void *data);
-static void ngx_voice_redis_del_read(void *data);
-static void ngx_voice_redis_add_write(void *data);
-static void ngx_voice_redis_del_write(void *data);
-static void ngx_voice_redis_cleanup(void *data);
 
 
 ngx_voice_redis_t *
@@ -186,14 +150,6 @@ ngx_voice_redis_open(ngx_voice_redis_t *redis)
         return;
     }
 
-    context->data = redis;
-    context->ev.data = redis;
-    context->ev.addRead = ngx_voice_redis_add_read;
-    context->ev.delRead = ngx_voice_redis_del_read;
-    context->ev.addWrite = ngx_voice_redis_add_write;
-    context->ev.delWrite = ngx_voice_redis_del_write;
-    context->ev.cleanup = ngx_voice_redis_cleanup;
-
     ngx_add_timer(&redis->timer, redis->conf->connect_timeout);
 
     /* asks for the write event that tells of the connection */
@@ -222,32 +178,7 @@ ngx_voice_redis_connect(const ngx_voice_redis_conf_t *conf)
 }
 
 
-static ngx_int_t
-ngx_voice_redis_attach(ngx_voice_redis_t *redis)
-{
-    ngx_connection_t  *c;
-
-    c = ngx_get_connection(redis->context->c.fd, redis->log);
-    if (c == NULL) {
-        return NGX_ERROR;
-    }
-
-    c->data = redis;
-    c->log = redis->log;
-    c->read->log = c->log;
-    c->write->log = c->log;
-    c->number = ngx_atomic_fetch_add(ngx_connection_counter, 1);
-    c->read->handler = ngx_voice_redis_read_handler;
-    c->write->handler = ngx_voice_redis_write_handler;
-
-    redis->connection = c;
-
-    return NGX_OK;
-}
-
-
-/* All commands under way get no reply; then the cleanup hook runs. */
-static void
+void
 ngx_voice_redis_close(ngx_voice_redis_t *redis, const char *reason)
 {
     redis->state = NGX_VOICE_REDIS_CLOSING;
@@ -259,7 +190,7 @@ ngx_voice_redis_close(ngx_voice_redis_t *redis, const char *reason)
 }
 
 
-static void
+void
 ngx_voice_redis_retry(ngx_voice_redis_t *redis, const char *reason)
 {
     ngx_uint_t  level, shift;
@@ -382,6 +313,10 @@ ngx_voice_redis_ready(ngx_voice_redis_t *redis)
 
     ngx_log_error(NGX_LOG_INFO, redis->log, 0,
                   "voice redis \"%V\": connected", &redis->conf->host);
+
+    if (redis->listener != NULL) {
+        redis->listener->ready(redis->listener_data);
+    }
 }
 
 
@@ -473,122 +408,4 @@ ngx_voice_redis_deadline_handler(ngx_event_t *ev)
     command->redis->figures.timeouts++;
 
     ngx_voice_redis_close(command->redis, "a command timed out");
-}
-
-
-static void
-ngx_voice_redis_read_handler(ngx_event_t *ev)
-{
-    ngx_connection_t   *c;
-    ngx_voice_redis_t  *redis;
-
-    c = ev->data;
-    redis = c->data;
-
-    redisAsyncHandleRead(redis->context);
-}
-
-
-static void
-ngx_voice_redis_write_handler(ngx_event_t *ev)
-{
-    ngx_connection_t   *c;
-    ngx_voice_redis_t  *redis;
-
-    c = ev->data;
-    redis = c->data;
-
-    redisAsyncHandleWrite(redis->context);
-}
-
-
-static void
-ngx_voice_redis_add_read(void *data)
-{
-    ngx_event_t        *rev;
-    ngx_voice_redis_t  *redis;
-
-    redis = data;
-    rev = redis->connection->read;
-
-    if (!rev->active) {
-        (void) ngx_add_event(rev, NGX_READ_EVENT, NGX_LEVEL_EVENT);
-    }
-}
-
-
-static void
-ngx_voice_redis_del_read(void *data)
-{
-    ngx_event_t        *rev;
-    ngx_voice_redis_t  *redis;
-
-    redis = data;
-    rev = redis->connection->read;
-
-    if (rev->active) {
-        (void) ngx_del_event(rev, NGX_READ_EVENT, 0);
-    }
-}
-
-
-static void
-ngx_voice_redis_add_write(void *data)
-{
-    ngx_event_t        *wev;
-    ngx_voice_redis_t  *redis;
-
-    redis = data;
-    wev = redis->connection->write;
-
-    if (!wev->active) {
-        (void) ngx_add_event(wev, NGX_WRITE_EVENT, NGX_LEVEL_EVENT);
-    }
-}
-
-
-static void
-ngx_voice_redis_del_write(void *data)
-{
-    ngx_event_t        *wev;
-    ngx_voice_redis_t  *redis;
-
-    redis = data;
-    wev = redis->connection->write;
-
-    if (wev->active) {
-        (void) ngx_del_event(wev, NGX_WRITE_EVENT, 0);
-    }
-}
-
-
-/* The last that hiredis says of a context, before it closes and frees it. */
-static void
-ngx_voice_redis_cleanup(void *data)
-{
-    const char         *reason;
-    ngx_connection_t   *c;
-    redisAsyncContext  *context;
-    ngx_voice_redis_t  *redis;
-
-    redis = data;
-    context = redis->context;
-    c = redis->connection;
-
-    ngx_voice_redis_del_read(redis);
-    ngx_voice_redis_del_write(redis);
-
-    ngx_free_connection(c);
-    c->fd = (ngx_socket_t) -1;
-
-    redis->context = NULL;
-    redis->connection = NULL;
-
-    reason = redis->reason;
-
-    if (reason == NULL) {
-        reason = context->err ? context->errstr : "closed";
-    }
-
-    ngx_voice_redis_retry(redis, reason);
 }

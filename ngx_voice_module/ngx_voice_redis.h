@@ -69,5 +69,28 @@ void ngx_voice_redis_cancel(ngx_voice_redis_command_t *command);
 void ngx_voice_redis_figures(const ngx_voice_redis_t *redis,
     ngx_voice_redis_figures_t *figures);
 
+/*
+ * A connection that listens, see ngx_voice_redis_subscribe().  ready: it is
+ * open and has no channels; lost: it was open and is not any more, what was
+ * published since may be lost; it opens again by itself.  Strings end with
+ * the return.
+ */
+typedef struct {
+    void (*ready)(void *data);
+    void (*lost)(void *data);
+    void (*subscribed)(void *data, const ngx_str_t *channel);
+    void (*message)(void *data, const ngx_str_t *channel,
+        const ngx_str_t *text);
+} ngx_voice_redis_listener_t;
+
+/* Right after ngx_voice_redis_create(); nothing is sent on such a one. */
+void ngx_voice_redis_listen(ngx_voice_redis_t *redis,
+    const ngx_voice_redis_listener_t *listener, void *data);
+/* NGX_ERROR: it is not open.  There is no way back. */
+ngx_int_t ngx_voice_redis_subscribe(ngx_voice_redis_t *redis,
+    const ngx_str_t *channel);
+/* Ends the connection, which then opens again. */
+void ngx_voice_redis_drop(ngx_voice_redis_t *redis, const char *reason);
+
 
 #endif /* NGX_VOICE_REDIS_H */
