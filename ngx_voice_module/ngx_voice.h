@@ -63,6 +63,7 @@ typedef struct {
     voice_span_t        text;
     u_char              key[NGX_VOICE_TABLE_KEY];   /* what it is known by */
     unsigned            token:1;           /* a JWT, no API key */
+    unsigned            ticket:1;          /* for one stream, once */
 } ngx_voice_secret_t;
 
 
@@ -135,7 +136,8 @@ struct ngx_voice_ctx_s {
     ngx_voice_redis_command_t  *command;
     ngx_voice_password_task_t  *task;
     ngx_voice_jwks_wait_t      *keys;      /* of the token's issuer */
-    ngx_event_t                 timer;     /* of ready, of a stream's resume */
+    struct ngx_voice_live_stream_s  *live; /* NULL: none is begun */
+    ngx_event_t                 timer;     /* of ready, of a stream's begin */
     ngx_queue_t                 waiter;    /* for an answer, with others */
 
     unsigned                    cors:2;        /* see ngx_voice_cors.c */
@@ -269,6 +271,9 @@ ngx_int_t ngx_voice_location_begin(ngx_http_request_t *r,
  */
 ngx_int_t ngx_voice_location_refuse(ngx_voice_ctx_t *ctx);
 
+/* ngx_voice_ticket.c: identifies by a ticket, which that uses up. */
+ngx_int_t ngx_voice_ticket(ngx_voice_ctx_t *ctx);
+
 /* ngx_voice_federate.c: identifies by a foreign token. */
 ngx_int_t ngx_voice_federate(ngx_voice_ctx_t *ctx,
     ngx_voice_issuer_t *issuer, voice_span_t kid);
@@ -401,9 +406,9 @@ ngx_int_t ngx_voice_leave_prepare(ngx_cycle_t *cycle);
 void ngx_voice_leave_request(ngx_http_request_t *r);
 /*
  * A stream that begins: it is ended when the process exits, which NGX_DECLINED
- * says that it does already.
+ * says that it does already.  lost: a young process may lose it.
  */
-ngx_int_t ngx_voice_leave_stream(ngx_http_request_t *r);
+ngx_int_t ngx_voice_leave_stream(ngx_http_request_t *r, ngx_uint_t lost);
 
 /* ngx_voice_stream.c */
 /* The step for streams: takes the channel from the reply. */

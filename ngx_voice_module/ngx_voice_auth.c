@@ -31,8 +31,6 @@ static void ngx_voice_proof_answered(ngx_voice_ctx_t *ctx, ngx_int_t rc,
 static ngx_int_t ngx_voice_fresh(ngx_voice_ctx_t *ctx,
     const ngx_voice_database_t *database);
 static ngx_voice_database_t *ngx_voice_database_of(ngx_voice_ctx_t *ctx);
-static void ngx_voice_scopes_read(ngx_voice_main_conf_t *mcf,
-    const json_t *scopes, ngx_voice_scopes_t *held);
 static ngx_uint_t ngx_voice_scope_held(const ngx_voice_scopes_t *scopes,
     ngx_uint_t scope);
 
@@ -83,7 +81,8 @@ ngx_voice_identify(ngx_voice_ctx_t *ctx)
         return ngx_voice_fail(ctx, NGX_VOICE_INTERNAL_ERROR, NULL);
     }
 
-    if (ngx_voice_known_get(ctx->conf, ctx->credential.key, known) == NGX_OK
+    if (!ctx->credential.ticket
+        && ngx_voice_known_get(ctx->conf, ctx->credential.key, known) == NGX_OK
         && (known->kind == NGX_VOICE_KIND_API_KEY) == !ctx->credential.token)
     {
         ngx_voice_known_take(ctx, known);
@@ -95,7 +94,8 @@ ngx_voice_identify(ngx_voice_ctx_t *ctx)
     }
 
     return ctx->credential.token ? ngx_voice_identify_token(ctx)
-                                 : ngx_voice_identify_key(ctx);
+           : ctx->credential.ticket ? ngx_voice_ticket(ctx)
+                                    : ngx_voice_identify_key(ctx);
 }
 
 
@@ -472,8 +472,7 @@ ngx_voice_database_of(ngx_voice_ctx_t *ctx)
 }
 
 
-/* No list, or "*" in it: all scopes.  Unknown ones give nothing. */
-static void
+void
 ngx_voice_scopes_read(ngx_voice_main_conf_t *mcf, const json_t *scopes,
     ngx_voice_scopes_t *held)
 {

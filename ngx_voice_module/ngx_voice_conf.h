@@ -29,6 +29,8 @@
 
 typedef struct ngx_voice_limiter_s  ngx_voice_limiter_t;
 typedef struct ngx_voice_tenancy_s  ngx_voice_tenancy_t;
+typedef struct ngx_voice_live_s     ngx_voice_live_t;
+typedef struct ngx_voice_publisher_s  ngx_voice_publisher_t;
 
 
 /* Errors that the edge itself makes; their rows stand in "x-errors". */
@@ -134,6 +136,8 @@ typedef struct {
     ngx_queue_t               asks;        /* ngx_voice_ask_t under way */
     ngx_voice_limiter_t      *limiter;
     ngx_voice_ingest_t       *ingest;      /* NULL: no packets */
+    ngx_voice_live_t         *live;
+    ngx_voice_publisher_t    *publisher;
     ngx_voice_process_t      *process;     /* its row in the zone */
     ngx_uint_t               *seen;        /* what the zone's counters have */
     ngx_uint_t                stopped;     /* the process exits */
@@ -163,6 +167,8 @@ typedef struct {
     ngx_flag_t          hosts;             /* voice_hosts */
     ngx_flag_t          api;               /* voice_api */
     ngx_uint_t          stream;            /* ngx_voice_stream_e */
+    ngx_flag_t          live;              /* voice_live */
+    ngx_flag_t          publish;           /* voice_publish */
     ngx_flag_t          error;             /* voice_error */
     ngx_flag_t          status;            /* voice_status */
     ngx_str_t           docs;              /* the page, not the path */

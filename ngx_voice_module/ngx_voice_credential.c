@@ -93,16 +93,18 @@ ngx_voice_header_find(ngx_http_request_t *r, const char *name)
 
 /*
  * A browser's EventSource and WebSocket cannot set headers: streams take
- * "access_token", a token or an API key, in the query.
+ * "access_token", a token or an API key, or "ticket" in the query.
  */
 static ngx_int_t
 ngx_voice_credential_query(ngx_voice_ctx_t *ctx)
 {
     char                *buf;
     size_t               len;
-    voice_rc_t           rc;
+    ngx_uint_t           i;
     voice_span_t         query;
     ngx_http_request_t  *r;
+
+    static const char *const  names[] = { "access_token", "ticket" };
 
     r = ctx->request;
     query = voice_span((char *) r->args.data, r->args.len);
@@ -112,17 +114,26 @@ ngx_voice_credential_query(ngx_voice_ctx_t *ctx)
         return ngx_voice_fail(ctx, NGX_VOICE_INTERNAL_ERROR, NULL);
     }
 
-    rc = voice_query_find(query, "access_token", buf, VOICE_JWT_MAX, &len);
-    if (rc != VOICE_OK || len == 0) {
-        return NGX_DECLINED;
+    for (i = 0; i < VOICE_ARRAY_SIZE(names); i++) {
+
+        if (voice_query_find(query, names[i], buf, VOICE_JWT_MAX, &len)
+            != VOICE_OK
+            || len == 0)
+        {
+            continue;
+        }
+
+        ctx->credential.text = voice_span(buf, len);
+        ctx->credential.ticket = (i == 1);
+        ctx->credential.token = i == 0 && memchr(buf, '.', len) != NULL;
+        break;
     }
 
-    ctx->credential.text = voice_span(buf, len);
-    ctx->credential.token = memchr(buf, '.', len) != NULL;
+    for (i = 0; i < VOICE_ARRAY_SIZE(names); i++) {
+        ngx_voice_hide(r, names[i]);
+    }
 
-    ngx_voice_hide(r, "access_token");
-
-    return NGX_OK;
+    return ctx->credential.text.len != 0 ? NGX_OK : NGX_DECLINED;
 }
 
 

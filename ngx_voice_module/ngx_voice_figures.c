@@ -4,7 +4,7 @@
  * a second, and when its own metrics are asked for.
  */
 
-#include "ngx_voice.h"
+#include "ngx_voice_live.h"
 #include "ngx_voice_stall.h"
 
 #include <signal.h>
@@ -87,6 +87,8 @@ ngx_voice_figures_update(ngx_voice_main_conf_t *mcf)
         [NGX_VOICE_GAUGE_ingest_lanes] = ingest.lanes,
         [NGX_VOICE_GAUGE_ingest_held] = ingest.held,
         [NGX_VOICE_GAUGE_ingest_in_flight] = ingest.in_flight,
+        [NGX_VOICE_GAUGE_live_listeners] =
+            ngx_voice_live_listeners(mcf->live),
         [NGX_VOICE_GAUGE_passwords] =
             ngx_voice_password_outstanding(mcf->hasher)
     };

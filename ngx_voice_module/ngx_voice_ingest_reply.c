@@ -5,6 +5,7 @@
  */
 
 #include "ngx_voice_ingest_lane.h"
+#include "ngx_voice_publish.h"
 #include "ngx_voice_send.h"
 
 
@@ -28,6 +29,8 @@ enum {
 
 
 static void ngx_voice_batch_rows(ngx_voice_batch_t *batch,
+    const PGresult *result);
+static void ngx_voice_batch_tell(ngx_voice_batch_t *batch,
     const PGresult *result);
 static void ngx_voice_batch_fail(ngx_voice_batch_t *batch,
     ngx_voice_pg_e outcome, const PGresult *result);
@@ -140,6 +143,33 @@ ngx_voice_batch_rows(ngx_voice_batch_t *batch, const PGresult *result)
         if (counts[i] != 0) {
             ngx_voice_count(ingest->conf, i, counts[i]);
         }
+    }
+
+    ngx_voice_batch_tell(batch, result);
+}
+
+
+/* Who watches hears of it after the senders. */
+static void
+ngx_voice_batch_tell(ngx_voice_batch_t *batch, const PGresult *result)
+{
+    ngx_uint_t              i;
+    const ngx_str_t        *tenant;
+    ngx_voice_judged_t      judged;
+    ngx_voice_main_conf_t  *mcf;
+
+    mcf = batch->ingest->conf;
+    tenant = &batch->holder->id;
+
+    if (!ngx_voice_publish_wanted(mcf, voice_span((char *) tenant->data,
+                                                  tenant->len)))
+    {
+        return;
+    }
+
+    for (i = 0; i < batch->count; i++) {
+        ngx_voice_packet_judged(batch, i, result, &judged);
+        ngx_voice_publish_packet(mcf, &judged);
     }
 }
 

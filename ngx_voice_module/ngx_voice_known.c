@@ -104,6 +104,23 @@ ngx_voice_known_put(ngx_voice_main_conf_t *mcf,
 }
 
 
+ngx_voice_kind_e
+ngx_voice_kind_parse(voice_span_t name)
+{
+    ngx_uint_t  i;
+
+    for (i = 1; i < VOICE_ARRAY_SIZE(ngx_voice_kinds); i++) {
+        if (voice_span_eq(name, voice_span((char *) ngx_voice_kinds[i].data,
+                                           ngx_voice_kinds[i].len)))
+        {
+            return i;
+        }
+    }
+
+    return NGX_VOICE_KIND_ANONYMOUS;
+}
+
+
 void
 ngx_voice_known_take(ngx_voice_ctx_t *ctx, const ngx_voice_known_t *record)
 {

@@ -57,6 +57,13 @@ ngx_int_t ngx_voice_known_get(ngx_voice_main_conf_t *mcf,
 void ngx_voice_known_put(ngx_voice_main_conf_t *mcf,
     const u_char key[NGX_VOICE_TABLE_KEY], ngx_voice_known_t *record);
 
+/* No list, or "*" in it: all scopes.  Unknown ones give nothing. */
+void ngx_voice_scopes_read(ngx_voice_main_conf_t *mcf, const json_t *scopes,
+    ngx_voice_scopes_t *held);
+
+/* By its name; NGX_VOICE_KIND_ANONYMOUS: there is none. */
+ngx_voice_kind_e ngx_voice_kind_parse(voice_span_t name);
+
 /* The request is of this credential; record lives as long. */
 void ngx_voice_known_take(ngx_voice_ctx_t *ctx,
     const ngx_voice_known_t *record);

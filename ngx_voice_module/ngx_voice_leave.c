@@ -92,7 +92,7 @@ ngx_voice_leave_request(ngx_http_request_t *r)
 
 
 ngx_int_t
-ngx_voice_leave_stream(ngx_http_request_t *r)
+ngx_voice_leave_stream(ngx_http_request_t *r, ngx_uint_t lost)
 {
     ngx_http_cleanup_t        *cln;
     ngx_voice_leave_stream_t  *stream;
@@ -108,8 +108,9 @@ ngx_voice_leave_stream(ngx_http_request_t *r)
 
     stream = cln->data;
     stream->request = r;
-    stream->young = ngx_current_msec - ngx_voice_leave_began
-                    < NGX_VOICE_LEAVE_YOUNG;
+    stream->young = lost
+                    && ngx_current_msec - ngx_voice_leave_began
+                       < NGX_VOICE_LEAVE_YOUNG;
     cln->handler = ngx_voice_leave_stream_forget;
 
     ngx_queue_insert_tail(&ngx_voice_leave_list, &stream->queue);

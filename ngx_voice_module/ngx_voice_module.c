@@ -5,7 +5,7 @@
  * (bin/directives).
  */
 
-#include "ngx_voice.h"
+#include "ngx_voice_publish.h"
 #include "ngx_voice_nchan.h"
 #include "ngx_voice_page.h"
 #include "ngx_voice_send.h"
@@ -441,6 +441,37 @@ static ngx_command_t  ngx_voice_commands[] = {
       &ngx_voice_stream_kinds },
 
     /*
+     * Syntax:  voice_live on|off;
+     * Default: voice_live off;
+     * Context: location
+     *
+     * With voice_stream: the stream is served by the edge itself, not by
+     * nchan, and resumes from the database.  It needs voice_redis and a
+     * voice_publish location for the relay.
+     */
+    { ngx_string("voice_live"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_voice_conf_live,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_voice_loc_conf_t, live),
+      NULL },
+
+    /*
+     * Syntax:  voice_publish on|off;
+     * Default: voice_publish off;
+     * Context: location
+     *
+     * Where the relay tells the durable events of voice_live streams.  Who
+     * reaches it may tell anybody anything: for a unix socket.
+     */
+    { ngx_string("voice_publish"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_voice_conf_publish,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_voice_loc_conf_t, publish),
+      NULL },
+
+    /*
      * Syntax:  voice_error on|off;
      * Default: voice_error off;
      * Context: location
@@ -611,6 +642,8 @@ ngx_voice_create_loc_conf(ngx_conf_t *cf)
 
     lcf->api = NGX_CONF_UNSET;
     lcf->stream = NGX_CONF_UNSET_UINT;
+    lcf->live = NGX_CONF_UNSET;
+    lcf->publish = NGX_CONF_UNSET;
     lcf->error = NGX_CONF_UNSET;
     lcf->status = NGX_CONF_UNSET;
     lcf->auth = NGX_CONF_UNSET_UINT;
@@ -631,6 +664,8 @@ ngx_voice_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_init_value(conf->api, 0);
     ngx_conf_init_uint_value(conf->stream, NGX_VOICE_STREAM_OFF);
+    ngx_conf_init_value(conf->live, 0);
+    ngx_conf_init_value(conf->publish, 0);
     ngx_conf_init_value(conf->error, 0);
     ngx_conf_init_value(conf->status, 0);
     ngx_conf_merge_str_value(conf->docs, prev->docs, "");
@@ -645,11 +680,13 @@ ngx_voice_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_voice_module);
 
-    if ((conf->api || conf->stream || conf->status) && mcf->contract == NULL)
+    if ((conf->api || conf->stream || conf->status || conf->publish)
+        && mcf->contract == NULL)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"voice_api\", \"voice_stream\" and "
-                           "\"voice_status\" need \"voice_contract\"");
+                           "\"voice_api\", \"voice_stream\", "
+                           "\"voice_status\" and \"voice_publish\" need "
+                           "\"voice_contract\"");
         return NGX_CONF_ERROR;
     }
 
@@ -785,13 +822,16 @@ ngx_voice_init_process(ngx_cycle_t *cycle)
                                             cycle->log);
 
     mcf->limiter = ngx_voice_limiter_create(mcf, cycle);
+    mcf->live = ngx_voice_live_create(mcf, cycle);
+    mcf->publisher = ngx_voice_publisher_create(mcf, cycle);
     mcf->jwks = ngx_voice_jwks_create(mcf->issuers, cycle);
     mcf->watcher = ngx_voice_watch_create(
         &mcf->shared->watch, mcf->databases,
         &mcf->shared->counters[NGX_VOICE_COUNT_changes], mcf->slab, cycle);
 
     if (mcf->redis == NULL || mcf->hasher == NULL || mcf->watcher == NULL
-        || mcf->jwks == NULL || mcf->limiter == NULL)
+        || mcf->jwks == NULL || mcf->limiter == NULL || mcf->live == NULL
+        || mcf->publisher == NULL)
     {
         return NGX_ERROR;
     }
@@ -833,6 +873,8 @@ ngx_voice_exit_process(ngx_cycle_t *cycle)
         ngx_voice_ingest_destroy(mcf->ingest);
     }
 
+    ngx_voice_publisher_destroy(mcf->publisher);
+    ngx_voice_live_destroy(mcf->live);
     ngx_voice_redis_destroy(mcf->redis);
     ngx_voice_jwks_destroy(mcf->jwks);
 }

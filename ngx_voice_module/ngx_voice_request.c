@@ -10,7 +10,7 @@
  *   NGX_DONE      the step has ended the request
  */
 
-#include "ngx_voice.h"
+#include "ngx_voice_live.h"
 #include "ngx_voice_send.h"
 
 
@@ -370,19 +370,25 @@ ngx_voice_wait(ngx_voice_ctx_t *ctx)
 static ngx_int_t
 ngx_voice_admitted(ngx_voice_ctx_t *ctx)
 {
+    ngx_int_t            rc;
     ngx_http_request_t  *r;
+
+    r = ctx->request;
 
     if (!ctx->location && ctx->operation->contract->stream
         && ctx->channel.len == 0)
     {
         ctx->next = NGX_VOICE_VALIDATE;
-        return ngx_voice_stream_acceptable(ctx);
+        rc = ngx_voice_stream_acceptable(ctx);
+
+        return rc == NGX_OK && ngx_voice_live_located(r)
+               ? ngx_voice_live_begin(ctx) : rc;
     }
 
-    r = ctx->request;
-
     /* nchan aborts where it gets a subscriber while it exits */
-    if (ctx->channel.len > 0 && ngx_voice_leave_stream(r) != NGX_OK) {
+    if (ctx->channel.len > 0
+        && ngx_voice_leave_stream(r, ctx->live == NULL) != NGX_OK)
+    {
         return ngx_voice_fail(ctx, NGX_VOICE_SERVICE_UNAVAILABLE, NULL);
     }
 
@@ -402,6 +408,10 @@ ngx_voice_call(ngx_voice_ctx_t *ctx)
     }
 
     ctx->attempts++;
+
+    if (ctx->live != NULL && ngx_voice_live_args(ctx) != NGX_OK) {
+        return ngx_voice_fail(ctx, NGX_VOICE_INTERNAL_ERROR, NULL);
+    }
 
     if (ctx->once != NULL) {
         return ngx_voice_once_call(ctx, ngx_voice_called);

@@ -15,7 +15,7 @@
  * compare the ids of the events and refetch.
  */
 
-#include "ngx_voice.h"
+#include "ngx_voice_live.h"
 #include "ngx_voice_send.h"
 
 
@@ -68,6 +68,7 @@ ngx_int_t
 ngx_voice_grant(ngx_voice_ctx_t *ctx)
 {
     json_t              *data;
+    ngx_int_t            rc;
     ngx_str_t            copy;
     voice_span_t         span;
     voice_json_error_t   err;
@@ -89,15 +90,17 @@ ngx_voice_grant(ngx_voice_ctx_t *ctx)
 
     ctx->channel.data = ngx_pstrdup(ctx->request->pool, &copy);
     ctx->channel.len = copy.len;
-    json_decref(data);
 
     if (ctx->channel.data == NULL) {
+        json_decref(data);
         return ngx_voice_fail(ctx, NGX_VOICE_INTERNAL_ERROR, NULL);
     }
 
     ctx->next = NGX_VOICE_RESUME;
+    rc = ctx->live == NULL ? NGX_OK : ngx_voice_live_grant(ctx, data);
+    json_decref(data);
 
-    return NGX_OK;
+    return rc;
 }
 
 
@@ -237,6 +240,13 @@ static ngx_int_t
 ngx_voice_accept_websocket(ngx_voice_ctx_t *ctx)
 {
     voice_span_t  upgrade;
+
+    if (ngx_voice_live_located(ctx->request)
+        && !ngx_voice_live_socket_valid(ctx->request))
+    {
+        return ngx_voice_fail(ctx, NGX_VOICE_BAD_REQUEST,
+                              "This resource is a WebSocket (RFC 6455).");
+    }
 
     upgrade = ngx_voice_request_header(ctx->request, "upgrade");
 

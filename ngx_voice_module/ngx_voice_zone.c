@@ -10,6 +10,7 @@
 #define NGX_VOICE_ZONE_DEFAULT  (16 * 1024 * 1024)
 #define NGX_VOICE_ZONE_MIN      (1024 * 1024)
 #define NGX_VOICE_UNROUTED      "-"
+#define NGX_VOICE_ZONE_HEAR     32         /* 1 / part of the zone */
 
 
 static ngx_int_t ngx_voice_zone_init(ngx_shm_zone_t *zone, void *data);
@@ -304,7 +305,10 @@ ngx_voice_zone_tables(ngx_voice_main_conf_t *mcf, size_t size)
         }
     }
 
-    return NGX_OK;
+    shared->hear = ngx_voice_hear_create(mcf->slab,
+                                         size / NGX_VOICE_ZONE_HEAR);
+
+    return shared->hear == NULL ? NGX_ERROR : NGX_OK;
 }
 
 

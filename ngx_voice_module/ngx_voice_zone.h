@@ -12,6 +12,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_voice_hear.h"
 #include "ngx_voice_table.h"
 #include "ngx_voice_watch.h"
 
@@ -57,6 +58,12 @@
         "Wake entries left to the keeper: Redis did not take them.")         \
     ROW(stream_gaps, "voice_stream_gaps_total",                              \
         "Streams that could not resume where the client had left.")          \
+    ROW(live_published, "voice_live_published_total",                        \
+        "Packet events that were published for somebody who listens.")       \
+    ROW(live_coalesced, "voice_live_coalesced_total",                        \
+        "Packet events that went into a later one of their call.")           \
+    ROW(live_dropped, "voice_live_dropped_total",                            \
+        "Packet events that were lost: Redis or a listener was too slow.")   \
     ROW(known_hits, "voice_credential_hits_total",                           \
         "Credentials found among the known ones.")                           \
     ROW(known_misses, "voice_credential_misses_total",                       \
@@ -140,6 +147,8 @@ typedef enum {
         "Packets that are not answered yet.")                                \
     ROW(ingest_in_flight, "voice_ingest_in_flight",                          \
         "Batches of packets under way.")                                     \
+    ROW(live_listeners, "voice_live_listeners",                              \
+        "Live streams that are open.")                                       \
     ROW(passwords, "voice_passwords_outstanding",                            \
         "Password hashes waiting for a thread or being computed.")
 
@@ -191,6 +200,7 @@ typedef struct {
     ngx_voice_table_t     *tenants;        /* of ngx_voice_tenant_t */
     ngx_voice_table_t     *hosts;          /* of ngx_voice_host_t */
     ngx_voice_table_t     *nohosts;        /* ... that are nobody's */
+    ngx_voice_hear_t      *hear;           /* live channels with listeners */
     ngx_voice_limits_t    *limits;         /* by mutex */
     time_t                 born;           /* of the zone */
     ngx_uint_t             loads;          /* configurations that had it */

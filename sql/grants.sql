@@ -14,6 +14,7 @@ grant execute on all functions in schema work to voice_worker;
 grant select on core.tenant, core.app_user, core.membership,
     core.refresh_token, core.api_key, core.plan, core.tenant_host,
     core.edge_change to voice_lookup;
+grant select, delete on core.stream_ticket to voice_lookup;
 
 grant insert, update on core.counter to voice_work;
 grant select on core.error, core.job_kind, core.counter, core.audit_log,
@@ -23,7 +24,8 @@ grant insert, update on core.event_head to voice_work;
 grant select, update, delete on core.job, core.event to voice_work;
 grant select, insert, update, delete on core.worker to voice_work;
 grant select, delete on core.session, core.refresh_token, core.edge_change,
-    core.login_attempt, core.idempotency to voice_work;
+    core.login_attempt, core.idempotency, core.stream_ticket
+    to voice_work;
 
 -- The superuser's own.
 revoke execute on function

@@ -38,7 +38,8 @@ const char  worker_sql_rescue[] = "select work.rescue() as wake";
 const char  worker_sql_due[] =
     "select queue, n, next_ms from work.due($1)";
 const char  worker_sql_relay_take[] =
-    "select tenant_id, seq, type, channels, body from work.relay_take($1)";
+    "select tenant_id, seq, type, channels, body, flat_event, flat_channels, "
+    "flat_body from work.relay_take($1)";
 const char  worker_sql_relay_done[] = "select work.relay_done($1, $2)";
 const char  worker_sql_locks[] = "select work.report_locks()";
 const char  worker_sql_purge[] = "select work.purge()";

@@ -1,8 +1,9 @@
 
 /*
  * The relay: publishes durable events to nchan, in the order in which
- * PostgreSQL numbered them.  An event is marked as published after nchan took
- * it, so it is published at least once.  A session lock makes one relay of
+ * PostgreSQL numbered them, and tells the edge's own streams those that have
+ * a flat shape.  An event is marked as published after all took it, so it is
+ * published at least once.  A session lock makes one relay of
  * all pools' the leader.
  */
 
@@ -18,6 +19,7 @@
 
 #define RELAY_LOCK         "7310592012"
 #define RELAY_URL          "http://localhost/publish?channels="
+#define RELAY_FLAT_URL     "http://localhost/live?id=%s&event=%s&channels="
 #define RELAY_URL_MAX      1024
 #define RELAY_TYPE_MAX     128
 #define RELAY_TIMEOUT_MS   5000
@@ -45,6 +47,10 @@ static void relay_round(relay_t *r);
 static int relay_leads(relay_t *r);
 static int relay_batch(relay_t *r);
 static int relay_event(relay_t *r, const PGresult *rows, int row);
+static int relay_flat(relay_t *r, const PGresult *rows, int row,
+    const char *seq);
+static int relay_post(relay_t *r, const char *channels, const char *type,
+    const char *body);
 static int relay_publish(relay_t *r, const char *type, const char *body);
 static int publish_answer(relay_t *r, const worker_http_reply_t *reply);
 static void url_channel(void *data, const char *channel);
@@ -185,7 +191,6 @@ relay_batch(relay_t *r)
 static int
 relay_event(relay_t *r, const PGresult *rows, int row)
 {
-    size_t       len;
     const char  *tenant, *seq, *type, *channels, *body;
 
     tenant = worker_db_value(rows, row, "tenant_id");
@@ -202,6 +207,46 @@ relay_event(relay_t *r, const PGresult *rows, int row)
     }
 
     snprintf(r->url, sizeof(r->url), "%s", RELAY_URL);
+
+    if (!relay_post(r, channels, type, body)
+        || !relay_flat(r, rows, row, seq))
+    {
+        return 0;
+    }
+
+    relay_list(r, tenant, seq);
+
+    return 1;
+}
+
+
+/* What has no flat shape needs no telling. */
+static int
+relay_flat(relay_t *r, const PGresult *rows, int row, const char *seq)
+{
+    const char  *event, *channels, *body;
+
+    event = worker_db_value(rows, row, "flat_event");
+    channels = worker_db_value(rows, row, "flat_channels");
+    body = worker_db_value(rows, row, "flat_body");
+
+    if (event == NULL || channels == NULL || body == NULL) {
+        return 1;
+    }
+
+    snprintf(r->url, sizeof(r->url), RELAY_FLAT_URL, seq, event);
+
+    return relay_post(r, channels, event, body);
+}
+
+
+/* To the address in r->url, which lacks the channels; 0: given up. */
+static int
+relay_post(relay_t *r, const char *channels, const char *type,
+    const char *body)
+{
+    size_t  len;
+
     worker_db_members(channels, url_channel, r);
 
     len = strlen(r->url);
@@ -216,8 +261,6 @@ relay_event(relay_t *r, const PGresult *rows, int row)
             return 0;
         }
     }
-
-    relay_list(r, tenant, seq);
 
     return 1;
 }

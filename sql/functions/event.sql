@@ -76,10 +76,11 @@ $$;
 set local role voice_work;
 
 -- Numbers what was committed since and returns what is not published yet,
--- oldest first.  One relay at a time: a second one gets nothing.
+-- oldest first; of calls also in the flat shape of their supervisors.  One relay at a time: a second one gets nothing.
 create or replace function work.relay_take(p_max int)
 returns table (tenant_id uuid, seq bigint, type text, channels text[],
-               body json)
+               body json, flat_event text, flat_channels text[],
+               flat_body text)
 language plpgsql volatile security definer set search_path = core, pg_temp
 set enable_seqscan = off set enable_bitmapscan = off set jit = off
 as $$
@@ -97,7 +98,11 @@ begin
     select e.tenant_id, e.seq, e.type,
            array[e.tenant_id || '.all', e.tenant_id || '.' || e.type,
                  e.subject_type || '.' || e.subject_id],
-           core.event_json(e)
+           core.event_json(e),
+           case when e.type like 'call.%' then substr(e.type, 6) end,
+           case when e.type like 'call.%'
+                then core.event_flat_channels(e) end,
+           case when e.type like 'call.%' then core.event_flat(e) end
       from core.event e
      where e.published_at is null and e.seq is not null
      order by e.tenant_id, e.seq

@@ -1,7 +1,8 @@
 -- Who watches calls live: docs/design.md "Calls" has the channels.
 
 -- channel: all that the subscriber hears; watch: those of them that hold
--- packet events, which the edge publishes while somebody watches.
+-- packet events, which the edge publishes while somebody watches.  Who goes on
+-- from an id gets what he missed, up to the id "head".
 create or replace function api.stream_supervisor(ctx api.ctx, args jsonb)
 returns api.reply
 language plpgsql stable security definer set search_path = core, pg_temp
@@ -17,6 +18,8 @@ declare
         else coalesce('.packet' || v_call, '.packets') end;
     v_heard   text[];
     v_watch   text[];
+    v_after   bigint := core.live_after(args);
+    v_past    json := '{}';
 begin
     select array_agg(v_state || t.suffix order by t.suffix)
                filter (where not t.live),
@@ -30,9 +33,13 @@ begin
             select '.' || e.type, e.type like 'packet\_%'
               from unnest(v_types) e (type)) t;
 
-    return core.reply(json_build_object(
+    if v_after is not null then
+        v_past := core.live_replay(v_after, args ->> 'call_id', v_types);
+    end if;
+
+    return core.reply((v_past::jsonb || jsonb_build_object(
         'channel', array_to_string(coalesce(v_heard, '{}')
                                    || coalesce(v_watch, '{}'), ','),
-        'watch', coalesce(v_watch, '{}')));
+        'watch', coalesce(v_watch, '{}')))::json);
 end
 $$;

@@ -444,6 +444,10 @@ begin
     get diagnostics v_some = row_count;
     v_total := v_total + v_some;
 
+    delete from core.stream_ticket k where k.expires_at < now();
+    get diagnostics v_some = row_count;
+    v_total := v_total + v_some;
+
     -- an edge that has not asked for so long drops all that it knows
     delete from core.edge_change c
      where c.changed_at < now() - interval '10 minutes';

@@ -56,11 +56,14 @@ sub next {
             $self->pong($text) if $kind == 9;
             next if $kind != 1;
 
-            my ($head, $body) = $text =~ /^(.*?)\n\n(.*)$/s or next;
+            # the edge's own streams have no head, their events an id
+            my ($head, $body) = $text =~ /^([^{].*?)\n\n(.*)$/s
+                ? ($1, $2) : ('', $text);
+            my $json = eval { JSON::PP->new->utf8->decode($body) };
             my ($id) = $head =~ /^id: (\S+)/m;
+            $id //= $json->{id} if $head eq '' && ref $json;
             $self->{last_id} = $id if defined $id;
-            return { id => $id,
-                     json => eval { JSON::PP->new->utf8->decode($body) } };
+            return { id => $id, json => $json, data => $body };
         }
         return undef if $self->{end} || !$self->read_more($deadline);
     }
