@@ -67,7 +67,7 @@ sub start {
     $voice->sql("create role bench login password 'bench'");
     $self->{key} = $self->api_key;
 
-    $self->configure($opt{processes} // 2);
+    $self->configure($opt{processes} // 1);
 
     return $self;
 }
@@ -76,6 +76,8 @@ sub start {
 # Starts nginx anew, with so many processes, each with so many connections.
 sub configure {
     my ($self, $processes, $connections) = @_;
+
+    $self->{processes} = $processes;
 
     # without a log, as the peers have none
     $self->{gate}->configure(processes => $processes,
@@ -102,14 +104,18 @@ sub api_key {
 }
 
 
-# A case: packets to the edge, with options of build/tools/packets.
+# A case: packets to the edge, with options of build/tools/packets; processes
+# of nginx are one, or as many as it says.
 sub ours {
     my ($self, %how) = @_;
 
     my $gate = $self->{gate};
 
-    return sub { $self->load(@_, %how, $self->edge,
-                             cpu => sub { $gate->cpu }) };
+    return sub {
+        my $processes = $how{processes} // 1;
+        $self->configure($processes) if $processes != $self->{processes};
+        return $self->load(@_, %how, $self->edge, cpu => sub { $gate->cpu });
+    };
 }
 
 
