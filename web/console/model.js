@@ -265,9 +265,9 @@ function blank(callId) {
         processedAt: null, received: 0, missingCount: 0, next: 0,
         expected: null, missing: [], exact: true, duplicates: 0,
         rejected: 0, transcription: null, excerpt: null, summary: null,
-        sentiment: null, score: null, confidence: null, method: null, language: null,
-        durationMs: null, talkMs: null, silenceMs: null, recording: false,
-        failureReason: null, media: null, drive: 0, stamp: 0,
+        sentiment: null, score: null, confidence: null, method: null,
+        language: null, durationMs: null, talkMs: null, silenceMs: null,
+        recording: false, failureReason: null, media: null, drive: 0, stamp: 0,
         historyStale: true, askedAt: 0, redriveAt: null,
         lastAt: null,
     };
