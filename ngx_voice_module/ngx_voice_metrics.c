@@ -88,6 +88,10 @@ static const struct {
       "Jobs taken back from workers that vanished." },
     { "jobs_deferred", "jobs_deferred_total", "counter", "kind",
       "Jobs put off because a service was left alone." },
+    { "calls_ended", "calls_ended_total", "counter", "disposition",
+      "Calls that were completed, or abandoned." },
+    { "calls_processed", "calls_processed_total", "counter", "result",
+      "Drives of calls that ended, by result." },
     { "logins", "logins_total", "counter", "result",
       "Logins, by result." }
 };

@@ -289,6 +289,9 @@ sub keeper {
     is($call->{disposition}, 'abandoned', 'as abandoned');
     is($call->{expected_total_packets}, undef, 'with no total');
     is_deeply($call->{missing_ranges}, [[1, 3]], 'its gaps are known');
+    like($voice->request('GET', '/metrics')->{content},
+         qr/^calls_ended_total\{disposition="abandoned"\} 1$/m,
+         'and is counted');
     ok($voice->wait_for(sub { $voice->sql("select core.packets_kept(
            (now() at time zone 'UTC')::date + 5)") eq 't' }),
        'the partition of a day to come is made');

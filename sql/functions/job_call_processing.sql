@@ -173,6 +173,7 @@ begin
                 'sentiment', c.sentiment,
                 'truncated', case when length(c.transcription) > 8000
                                   then true end)));
+        perform core.count('calls_processed', 'archived');
     end if;
 
     return next;
@@ -202,6 +203,7 @@ begin
         perform core.emit('call.ai_failed', 'call', c.id,
             jsonb_build_object('call_id', c.external_id,
                                'reason', v_reason));
+        perform core.count('calls_processed', 'failed');
     end if;
 
     if c.processing_state <> 'ARCHIVED' and core.packets_kept(c.day) then
