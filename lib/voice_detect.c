@@ -445,6 +445,7 @@ find(const voice_detector_t *detector, place_e place, voice_span_t text)
     clue_t         wanted;
     const clue_t  *clue;
 
+    memset(&wanted, 0, sizeof(clue_t));
     wanted.place = place;
     wanted.text = text;
 

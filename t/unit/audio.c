@@ -388,6 +388,37 @@ test_hostile(void)
 }
 
 
+static void
+test_comment(void)
+{
+    char           word[VOICE_WAV_COMMENT + 9];
+    size_t         len, n;
+    unsigned       wrong;
+    voice_wav_t    wav;
+    unsigned char  file[VOICE_WAV_HEADER_MAX + 4] = { 0 };
+
+    memset(word, 'c', sizeof(word));
+
+    for (n = 0, wrong = 0; n <= sizeof(word); n++) {
+        len = voice_wav_header_comment(file, 8000, 4, voice_span(word, n));
+        memcpy(file + len, "\x01\x00\x02\x00", 4);
+
+        wrong += len % 2 != 0 || len > VOICE_WAV_HEADER_MAX
+                 || voice_wav_parse(voice_span((char *) file, len + 4), &wav)
+                    != VOICE_OK
+                 || wav.frames != 2 || wav.data != file + len
+                 || file[4] != ((len + 4 - 8) & 0xff);
+    }
+
+    ok(wrong == 0, "a header may hold a comment of any length");
+    ok(len == VOICE_WAV_HEADER_MAX, "which is cut");
+
+    len = voice_wav_header_comment(file, 8000, 4, VOICE_SPAN("abc"));
+    ok(memcmp(file + 36, "LIST\x10\0\0\0INFOICMT\x04\0\0\0abc\0data", 28)
+       == 0, "and is a chunk of its own");
+}
+
+
 int
 main(void)
 {
@@ -397,6 +428,7 @@ main(void)
     test_resample();
     test_wav();
     test_hostile();
+    test_comment();
 
     return done_testing();
 }
