@@ -45,6 +45,7 @@ typedef struct {
     char       id[ID_MAX];
     uint32_t   next;                   /* sequence */
     uint32_t   done;                   /* accepted so far */
+    uint32_t   length;                 /* packets after which it ends */
     uint8_t   *seen;                   /* totals that were answered, bits */
     size_t     room;                   /* bytes of seen */
 } call_t;
@@ -135,6 +136,7 @@ static const char *judge(load_t *load, connection_t *c,
 static const char *judge_total(connection_t *c, uint32_t total);
 static int has(const answer_t *answer, const char *name, const char *value);
 static uint32_t number(const answer_t *answer, const char *name);
+static const char *member(const answer_t *answer, const char *name);
 static int completes(load_t *load, connection_t *c);
 static void lost(load_t *load, connection_t *c);
 static void report(load_t *load, int64_t elapsed);
@@ -293,8 +295,11 @@ prepare(load_t *load)
         return 0;
     }
 
+    /* the first ones are shorter, so that not all end at the same time */
     for (i = 0; i < load->ncalls; i++) {
         name_call(load, &load->calls[i]);
+        load->calls[i].length = (uint32_t) ((double) load->length * (i + 1)
+                                            / load->ncalls) + 1;
     }
 
     for (i = 0; i < load->nconnections; i++) {
@@ -318,6 +323,7 @@ name_call(load_t *load, call_t *call)
 {
     snprintf(call->id, ID_MAX, "%s-%u", load->prefix, load->begun_calls++);
     call->next = call->done = 0;
+    call->length = load->length;
 
     if (call->seen != NULL) {
         memset(call->seen, 0, call->room);
@@ -476,7 +482,7 @@ next_request(load_t *load, connection_t *c, int64_t due)
         c->turn = (c->turn + 1) % own;
     }
 
-    c->completes = load->length != 0 && c->call->done >= load->length;
+    c->completes = load->length != 0 && c->call->done >= c->call->length;
     c->sequence = c->completes ? 0 : c->call->next++;
     c->low = c->call->done + 1;
     c->first = load->start == 0;
@@ -504,7 +510,7 @@ write_request(load_t *load, connection_t *c)
     if (c->completes) {
         kind = "complete";
         len = snprintf(body, sizeof(body), "{\"total_packets\":%u}",
-                       load->length);
+                       c->call->length);
     } else {
         kind = "stream";
         clock_gettime(CLOCK_REALTIME, &ts);
@@ -734,7 +740,7 @@ completes(load_t *load, connection_t *c)
     call = &load->calls[(c - load->connections)
                         + c->turn * load->nconnections];
 
-    return load->length != 0 && call->done >= load->length;
+    return load->length != 0 && call->done >= call->length;
 }
 
 
@@ -821,18 +827,32 @@ judge_total(connection_t *c, uint32_t total)
 static int
 has(const answer_t *answer, const char *name, const char *value)
 {
-    int   len;
-    char  text[ID_MAX + 32];
+    size_t       len;
+    const char  *p;
 
-    len = snprintf(text, sizeof(text), "\"%s\":\"%s\"", name, value);
+    len = strlen(value);
+    p = member(answer, name);
 
-    return memmem(answer->body, answer->len, text, len) != NULL;
+    return p != NULL && p[0] == '"' && strncmp(p + 1, value, len) == 0
+           && p[len + 1] == '"';
 }
 
 
 /* UINT32_MAX: it is not there. */
 static uint32_t
 number(const answer_t *answer, const char *name)
+{
+    const char  *p;
+
+    p = member(answer, name);
+
+    return p == NULL ? UINT32_MAX : (uint32_t) strtoul(p, NULL, 10);
+}
+
+
+/* The value of a member, with or without a space before; NULL: none. */
+static const char *
+member(const answer_t *answer, const char *name)
 {
     int          len;
     char         text[32];
@@ -841,7 +861,7 @@ number(const answer_t *answer, const char *name)
     len = snprintf(text, sizeof(text), "\"%s\":", name);
     p = memmem(answer->body, answer->len, text, len);
 
-    return p == NULL ? UINT32_MAX : (uint32_t) strtoul(p + len, NULL, 10);
+    return p == NULL ? NULL : p + len + (p[len] == ' ');
 }
 
 
