@@ -79,6 +79,10 @@ $$;
 -- media may be null: "text", "pcm/<rate>", "pcmu", "pcma", of which a call's
 -- first packet decides.  p_gaps: ranges that a call may miss at most.
 --
+-- No join with call_stream: what PostgreSQL makes of one while it has no
+-- statistics reads all calls of the tenant for each batch, and a session
+-- keeps its plans.
+--
 -- A row for each packet, in that order:
 --   status         accepted, duplicate, rejected, or gaps: it would leave
 --                  more gaps than are kept, and is not taken
@@ -96,10 +100,14 @@ returns table (status text, total bigint, missing_count bigint,
                missing text, gap bigint, differs boolean, state text)
 language plpgsql volatile security definer set search_path = core, pg_temp
 set plan_cache_mode = force_generic_plan set jit = off
+set enable_seqscan = off set enable_bitmapscan = off
 as $$
 declare
     v_tenant   uuid := core.tenant();
     v_now      timestamptz;
+    v_held     core.call_stream[];      -- in the order of p_calls
+    v_call     int := 0;                -- place of s there
+    v_names    text[];                  -- theirs
     p          record;
     s          core.call_stream;        -- of the call that p belongs to
     v_gaps     int;                     -- at least as many as s has
@@ -107,36 +115,41 @@ declare
     v_status   text[] := '{}';
     v_ids      uuid[] := '{}';
     v_days     date[] := '{}';
-    v_changed  core.call_stream[] := '{}';
 begin
     if exists (select from unnest(p_calls) c (call)
-                where not exists (select from core.call_stream l
-                                   where l.tenant_id = v_tenant
-                                     and l.external_id = c.call))
+                where (select l.call_id from core.call_stream l
+                        where l.tenant_id = v_tenant
+                          and l.external_id = c.call) is null)
     then
         perform core.begin_calls(p_calls, p_media);
     end if;
 
     -- every batch locks in the same order
+    v_held := array(select l from core.call_stream l
+                     where l.tenant_id = v_tenant
+                       and l.external_id = any (p_calls)
+                     order by l.external_id for no key update);
+    v_now := clock_timestamp();
+
     for p in
-        with held as materialized (
-            select l as stream from core.call_stream l
-             where l.tenant_id = v_tenant and l.external_id = any (p_calls)
-             order by l.external_id for no key update
-        )
-        select b.n::int as n, b.call, b.sequence, b.data, h.stream
+        select b.n::int as n, b.call, b.sequence, b.data
           from unnest(p_calls, p_sequences, p_data) with ordinality
                b (call, sequence, data, n)
-          join held h on (h.stream).external_id = b.call
-         order by b.n
     loop
         if s.external_id is distinct from p.call then
-            if s.external_id is not null then
-                v_changed := v_changed || s;
+            if v_call > 0 then
+                v_held[v_call] := s;
             end if;
 
-            s := p.stream;
-            v_now := coalesce(v_now, clock_timestamp());
+            v_call := v_call + 1;
+            s := v_held[v_call];
+
+            -- erased while its row was waited for: the batch comes again
+            if s.external_id is distinct from p.call then
+                raise exception using errcode = 'serialization_failure',
+                    message = 'a call was erased meanwhile';
+            end if;
+
             v_gaps := case when isempty(s.missing) then 0 end;
             v_missing := case when v_gaps = 0 then '' end;
         end if;
@@ -203,15 +216,17 @@ begin
         return next;
     end loop;
 
-    -- a call was erased while its row was waited for: the batch comes again
-    if cardinality(v_status) < cardinality(p_calls)
-       or array_position(v_status, null) is not null
-    then
-        raise exception using errcode = 'serialization_failure',
-            message = 'a call was erased meanwhile';
-    end if;
+    v_held[v_call] := s;
+    v_names := array(select h.external_id from unnest(v_held) h);
 
-    v_changed := v_changed || s;
+    update core.call_stream u
+       set next_sequence
+               = v_held[array_position(v_names, u.external_id)].next_sequence,
+           received
+               = v_held[array_position(v_names, u.external_id)].received,
+           missing = v_held[array_position(v_names, u.external_id)].missing,
+           last_at = v_now
+     where u.tenant_id = v_tenant and u.external_id = any (v_names);
 
     insert into core.packet (tenant_id, call_id, sequence, day, sent_at,
                              received_at, data)
@@ -219,11 +234,5 @@ begin
       from unnest(v_status, v_ids, p_sequences, v_days, p_sent, p_data)
            b (status, id, sequence, day, sent, data)
      where b.status = 'accepted';
-
-    update core.call_stream u
-       set next_sequence = c.next_sequence, received = c.received,
-           missing = c.missing, last_at = v_now
-      from unnest(v_changed) c
-     where u.tenant_id = v_tenant and u.external_id = c.external_id;
 end
 $$;
