@@ -126,6 +126,22 @@ test('a call that goes from failed to processing again is followed', () => {
 });
 
 
+test('the beginning of a long transcript is not taken for all of it', () => {
+    const model = new Model();
+
+    model.event({ event: 'ai_completed', call_id: 'a', id: 6,
+        transcription: 'It began', truncated: true,
+        sentiment: 'neutral' }, NOW);
+
+    const call = model.calls.get('a');
+    assert.equal(call.transcription, null);
+    assert.equal(call.excerpt, 'It began');
+    model.merge(item('a', { transcription: 'It began and ended' }),
+                model.clock, NOW);
+    assert.equal(call.transcription, 'It began and ended');
+});
+
+
 test('the tail may still come until processing begins, then it is missing',
      () => {
     const model = new Model();

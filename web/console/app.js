@@ -426,6 +426,7 @@ function openCall(callId) {
     const former = page.open;
 
     page.open = callId;
+    sync.open = callId;
     list.mark(callId);
     setAttribute($('console'), 'data-open', callId === null ? null : 'true');
     details.show(callId === null ? null : page.model.calls.get(callId));

@@ -254,7 +254,7 @@ class Facts {
         this.set('Again from', call.state === 'FAILED' && call.redriveAt
             ? time(call.redriveAt) : null);
         this.set('Speech', talk);
-        this.set('Language', call.language);
+        this.set('Language', call.language === 'und' ? null : call.language);
         this.set('Media', call.media);
         this.set('Drives', call.drive > 1 ? number(call.drive) : null);
     }

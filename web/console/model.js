@@ -196,7 +196,9 @@ const EVENTS = {
     },
 
     ai_completed: (model, call, event) => {
-        call.transcription = event.transcription;
+        /* of a long one only its beginning is told */
+        call.transcription = event.truncated ? null : event.transcription;
+        call.excerpt = event.transcription;
         call.sentiment = event.sentiment;
         call.failureReason = null;
         model.unclear.add(call.callId);

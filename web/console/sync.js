@@ -19,6 +19,7 @@ export class Sync {
         this.model = model;
         this.drawn = drawn;
         this.loaded = false;    /* a whole list has come once */
+        this.open = null;       /* a call of which all is wanted */
         this.timer = null;
         this.busy = false;
         this.stopped = false;
@@ -123,6 +124,9 @@ export class Sync {
         try {
             if (ids.length > MANY) {
                 await this.list();
+                if (ids.includes(this.open)) {
+                    await this.one(this.open);
+                }
             } else {
                 await Promise.all(ids.map((id) => this.one(id)));
             }
