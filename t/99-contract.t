@@ -12,7 +12,7 @@ use Voice;
 
 # Functions of the edge that are no operations.
 my %internal = map { $_ => 1 } qw(enter authenticate_key enter_once keep
-                                   replay);
+                                   replay redeem_ticket);
 
 my $voice = Voice->start;
 my $operations = $voice->{operations};
