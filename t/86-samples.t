@@ -13,6 +13,7 @@ use Test::More;
 use lib 't/lib';
 use Voice;
 use Voice::Node;
+use Voice::Raw;
 use Voice::Upstream;
 
 my $voice = Voice->start(workers => 1);
@@ -195,6 +196,44 @@ sub front {
 
 sub dropin {
     my %set = (TENANT => $owner->{tenant_id}, ALLOW => '127.0.0.0/8');
+    my $node = Voice::Node->start($voice, 'dropin', sample => 'dropin',
+                                  set => \%set);
+
+    my $reply = packet($node, 'nobody', 0);
+    is($reply->{status}, 202, 'a PBX without credentials sends packets');
+    is($reply->{json}{status}, 'accepted', 'which are taken');
+    is($voice->sql("select tenant_id from core.call where external_id ="
+                   . " 'nobody'"), $owner->{tenant_id}, 'as the tenant\'s');
+    is($node->request('GET', '/v1/calls/nobody')->{json}{total_received}, 1,
+       'a call is shown, where supervisors need no token');
+    is($node->request('DELETE', '/v1/calls/nobody')->{status}, 401,
+       'but not erased');
+    is($node->request('GET', '/api/v1/calls')->{status}, 401,
+       'the rest asks for credentials');
+    is(packet($node, 'nobody', 1, Authorization => 'Bearer x.y.z')->{status},
+       401, 'wrong credentials are refused as ever');
+    is(packet($node, 'nobody', 1, Origin => 'http://else.example')->{status},
+       403, 'and so is somebody\'s page');
+    is(packet($node, 'nobody', 1,
+              Authorization => "Bearer $owner->{token}")->{status}, 202,
+       'right credentials are good');
+    is(upgrade($node), '101', 'supervisors listen without a token');
+    is(upgrade($node, Origin => 'http://else.example'), '403',
+       'but for somebody\'s page');
+    $node->stop;
+
+    $node = Voice::Node->start($voice, 'dropin2', sample => 'dropin', set => {
+        %set, ALLOW => '10.0.0.0/8,192.0.2.7', SUPERVISOR => 'token' });
+    $reply = packet($node, 'nobody', 2);
+    is("$reply->{status} $reply->{json}{error}{code}",
+       '403 ADDRESS_NOT_ALLOWED', 'an address off the list is refused');
+    is(packet($node, 'nobody', 2,
+              Authorization => "Bearer $owner->{token}")->{status}, 202,
+       'who shows credentials is not asked whence');
+    is(upgrade($node), '401', 'supervisors need a token where it says so');
+    is($node->request('GET', '/v1/calls/nobody')->{status}, 401,
+       'and whoever reads a call');
+    $node->stop;
 
     for my $listen ('0.0.0.0', '[::]') {
         for my $allow ('', '10.0.0.0/8') {
@@ -218,6 +257,30 @@ sub dropin {
         isnt($code, 0, "$name=$bad{$name}[0] is refused");
         like($text, $bad{$name}[1], 'as told');
     }
+}
+
+
+sub packet {
+    my ($node, $call, $sequence, %headers) = @_;
+
+    return $node->request('POST', "/v1/call/stream/$call",
+        headers => { 'Content-Type' => 'application/json', %headers },
+        content => qq({"sequence":$sequence,"data":"x","timestamp":1}));
+}
+
+
+# The status of a WebSocket's request.
+sub upgrade {
+    my ($node, %headers) = @_;
+
+    my $raw = Voice::Raw->new($node);
+    $raw->put(join "\r\n", 'GET /ws/supervisor HTTP/1.1', 'Host: x',
+        'Connection: Upgrade', 'Upgrade: websocket',
+        'Sec-WebSocket-Version: 13',
+        'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==',
+        (map { "$_: $headers{$_}" } sort keys %headers), '', '');
+
+    return $raw->until(qr/\r\n/) =~ m{^HTTP/1\.1 (\d+)} ? $1 : 'none';
 }
 
 

@@ -11,6 +11,7 @@ use Test::More;
 use lib 't/lib';
 use Voice;
 use Voice::Demo;
+use Voice::Kill;
 
 my $kills = $ENV{VOICE_TEST_LONG} ? 100 : 20;
 
@@ -19,12 +20,12 @@ my $owner = $voice->tenant('acme');
 my $suite = Voice::Demo::suite($voice, $owner, 1);
 
 my %victims = (
-    worker     => sub { kill_child('workers') },
-    nginx      => sub { kill_child('nginx') },
-    postgres   => sub { kill_service('postgres') },
-    redis      => sub { kill_service('redis') },
-    empty      => sub { kill_service('redis', 1) },
-    supervisor => sub { kill_service('workers') },
+    worker     => sub { kill_child($voice, 'workers') },
+    nginx      => sub { kill_child($voice, 'nginx') },
+    postgres   => sub { kill_service($voice, 'postgres') },
+    redis      => sub { kill_service($voice, 'redis') },
+    empty      => sub { kill_service($voice, 'redis', 1) },
+    supervisor => sub { kill_service($voice, 'workers') },
 );
 my @order = qw(worker nginx redis worker postgres supervisor empty);
 
@@ -80,46 +81,6 @@ sub start_run {
     }, 30) or BAIL_OUT('no run can be started');
 
     return $id;
-}
-
-
-sub kill_child {
-    my ($service) = @_;
-
-    my $pid = $voice->wait_for(sub {
-        my @children = $voice->children($service);
-        return $children[int rand @children];
-    }, 30) or return 0;
-
-    return kill 'KILL', $pid;
-}
-
-
-sub kill_service {
-    my ($service, $lose) = @_;
-
-    my $pid = $voice->pid($service) or return 0;
-    my @children = $voice->children($service);
-
-    kill 'KILL', $pid or return 0;
-    # PostgreSQL's backends see by themselves that their master is gone.
-    $voice->wait_for(sub { !grep { alive($_) } $pid, @children }, 30);
-
-    if ($lose) {
-        system('rm', '-rf', "$voice->{stack}{data}/run/appendonlydir");
-    }
-    my $output = $voice->stack('start', $service);
-
-    return $? == 0 || do { diag($output); 0 };
-}
-
-
-sub alive {
-    my ($pid) = @_;
-
-    my $stat = eval { Voice::slurp("/proc/$pid/stat") } // return 0;
-
-    return $stat !~ /\) Z /;
 }
 
 

@@ -1,0 +1,57 @@
+package Voice::Kill;
+
+# kill -9 of what a stack consists of; what was a service is started again.
+
+use strict;
+use warnings;
+
+use Exporter qw(import);
+use Test::More;
+
+use Voice;
+
+our @EXPORT = qw(kill_child kill_service);
+
+
+# One of the processes of nginx or workers, whose parent starts another.
+sub kill_child {
+    my ($voice, $service) = @_;
+
+    my $pid = $voice->wait_for(sub {
+        my @children = $voice->children($service);
+        return $children[int rand @children];
+    }, 30) or return 0;
+
+    return kill 'KILL', $pid;
+}
+
+
+sub kill_service {
+    my ($voice, $service, $lose) = @_;
+
+    my $pid = $voice->pid($service) or return 0;
+    my @children = $voice->children($service);
+
+    kill 'KILL', $pid or return 0;
+    # PostgreSQL's backends see by themselves that their master is gone.
+    $voice->wait_for(sub { !grep { alive($_) } $pid, @children }, 30);
+
+    if ($lose) {
+        system('rm', '-rf', "$voice->{stack}{data}/run/appendonlydir");
+    }
+    my $output = $voice->stack('start', $service);
+
+    return $? == 0 || do { diag($output); 0 };
+}
+
+
+sub alive {
+    my ($pid) = @_;
+
+    my $stat = eval { Voice::slurp("/proc/$pid/stat") } // return 0;
+
+    return $stat !~ /\) Z /;
+}
+
+
+1;
