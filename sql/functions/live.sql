@@ -21,16 +21,17 @@ as $$
                              201) f
 $$;
 
--- The channels of such an event; docs/design.md "Calls".
+-- The channels of such an event; docs/design.md "Calls".  That of an erased
+-- call says nothing of which.
 create or replace function core.event_flat_channels(e core.event)
 returns text[]
 language sql immutable set search_path = core, pg_temp
 as $$
-    select array[e.tenant_id || '.calls',
+    select array_remove(array[e.tenant_id || '.calls',
                  e.tenant_id || '.calls.' || substr(e.type, 6),
                  e.tenant_id || '.call.' || md5(e.payload ->> 'call_id'),
                  e.tenant_id || '.call.' || md5(e.payload ->> 'call_id')
-                     || '.' || substr(e.type, 6)]
+                     || '.' || substr(e.type, 6)], null)
 $$;
 
 -- The last event that a client has: null: he begins now; -1: an id that is

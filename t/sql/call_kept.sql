@@ -106,6 +106,11 @@ select is((api.delete_call(pg_temp.a(), pg_temp.by_id('whole'))).status, 204,
     'a call is erased');
 select is(pg_temp.traces(pg_temp.id('whole')), 0::bigint,
     'and nothing stays of it');
+select is((select string_agg(distinct c, ' ')
+             from work.relay_take(1000) r, unnest(r.flat_channels) c
+            where r.flat_body like '%"erased":true%'
+              and coalesce(c not like '%.calls%', true)), null,
+    'what is told of it yet names no call');
 select is((select array_agg(k.key) from work.objects_to_erase(10) k),
     array['ab/' || repeat('ab', 32) || '.wav'],
     'its recording waits to be deleted');
