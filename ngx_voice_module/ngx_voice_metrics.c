@@ -92,6 +92,8 @@ static const struct {
       "Calls that were completed, or abandoned." },
     { "calls_processed", "calls_processed_total", "counter", "result",
       "Drives of calls that ended, by result." },
+    { "call_tries", "call_tries_total", "counter", "outcome",
+      "Tries to have a call analysed, by outcome." },
     { "logins", "logins_total", "counter", "result",
       "Logins, by result." }
 };

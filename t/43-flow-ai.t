@@ -40,6 +40,7 @@ chat();
 sound();
 heard();
 bad_chat();
+counted();
 
 $voice->finish;
 
@@ -302,4 +303,14 @@ sub bad_chat {
              'which the reason says');
         is(shown($said)->{sentiment}, undef, 'nothing of it is kept');
     }
+}
+
+
+sub counted {
+    my $metrics = $voice->request('GET', '/metrics')->{content};
+    my ($done) = $metrics =~ /^call_tries_total\{outcome="done"\} (\d+)/m;
+
+    is($done, $voice->sql("select count(*) from core.call_try"
+                          . " where outcome = 'done'"),
+       'tries are counted by their outcome');
 }

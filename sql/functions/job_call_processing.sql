@@ -174,6 +174,7 @@ begin
                 'truncated', case when length(c.transcription) > 8000
                                   then true end)));
         perform core.count('calls_processed', 'archived');
+        perform core.count('call_tries', 'done');
     end if;
 
     return next;
@@ -242,6 +243,12 @@ begin
 
     if c.id is not null and new.state = 'dead' then
         perform core.call_failed(c, new);
+    end if;
+
+    if c.id is not null and new.lost = old.lost
+       and new.deferred = old.deferred
+    then
+        perform core.count('call_tries', 'failed');
     end if;
 
     perform core.use_tenant(v_tenant);
