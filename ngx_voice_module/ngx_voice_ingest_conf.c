@@ -45,7 +45,7 @@ ngx_voice_ingest_defaults(ngx_voice_ingest_conf_t *conf)
 {
     conf->lanes = 1;
     conf->pool = 2;
-    conf->batch = 512;
+    conf->batch = 256;
     conf->batch_size = 1024 * 1024;
     conf->tenant_packets = 8192;
     conf->tenant_size = 32 * 1024 * 1024;

@@ -103,7 +103,7 @@ static ngx_command_t  ngx_voice_commands[] = {
       NULL },
 
     /*
-     * Syntax:  voice_ingest [lanes=1] [pool=2] [batch=512] [batch_size=1m]
+     * Syntax:  voice_ingest [lanes=1] [pool=2] [batch=256] [batch_size=1m]
      *          [tenant_packets=8192] [tenant_size=32m] [packets=32768]
      *          [size=128m] [sequence=2147483647] [call_id=128] [data=64k]
      *          [gaps=10000];

@@ -17,6 +17,7 @@ use Voice::Raw;
 
 my $json = JSON::PP->new->utf8->canonical;
 my $voice = Voice->start(workers => 0, processes => 1, nodes => 2);
+Voice::Packets::patient($voice);
 my $acme = $voice->tenant('acme');
 my $other = $voice->tenant('other');
 my $key = Voice::Packets::key($voice, $acme, 'calls:ingest');
