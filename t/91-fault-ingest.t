@@ -57,7 +57,7 @@ sub reloads {
 
     for (1 .. 2) {
         my @old = $voice->children('nginx');
-        $voice->stack('reload', 'nginx');
+        kill 'HUP', $voice->pid('nginx');
         $voice->wait_for(sub { young(@old) });
     }
     my ($told, $status) = Voice::Packets::end_load($load);
