@@ -94,6 +94,16 @@ test('an event of state counts once, whichever road it takes', () => {
 });
 
 
+test('an event of an erased call counts, and shows nothing', () => {
+    const model = new Model();
+
+    assert.equal(model.event({ event: 'state_changed', erased: true,
+        id: 4 }, NOW), null);
+    assert.equal(model.lastId, 4);
+    assert.equal(model.calls.size, 0);
+});
+
+
 test('a list that is older than an event takes no state back', () => {
     const model = new Model();
     const { clock } = model;

@@ -34,14 +34,15 @@ export class Model {
     event(event, now) {
         const apply = EVENTS[event.event];
 
-        if (apply === undefined || typeof event.call_id !== 'string') {
-            return null;
-        }
         if (event.id !== undefined) {
             if (event.id <= this.lastId) {
                 return null;
             }
             this.lastId = event.id;
+        }
+        /* of an erased call only the number is left */
+        if (apply === undefined || typeof event.call_id !== 'string') {
+            return null;
         }
 
         const call = this.calls.get(event.call_id)
