@@ -27,13 +27,20 @@ is($?, 0, 'the demo runs to its end') or diag($first);
 like($first, qr/^failed: 13 tests, 10 passed, 3 failed/m,
      'most of its cases pass, some rightly fail');
 
+like($first, qr/^call demo-\d+: ARCHIVED, \d+ packets, 0 missing$/m,
+     'a call of packets that came late and twice is processed');
+like($first, qr/^ +transcript +.*package came late.*money back$/m,
+     'what was said in it is heard');
+like($first, qr/^ +sentiment +negative/m, 'and how');
+
 my $second = output('bin/demo', @where, @flavour);
 is($?, 0, 'the demo can be shown again');
 is(table($second), table($first), 'with the stored result');
 
 my $demo = decode_json(Voice::slurp("$dir/demo.json"));
 is(join(' ', grep { !$demo->{$_} } qw(base_url email password api_key
-                                      tenant_id test_run_id)), '',
+                                      tenant_id test_run_id ingest_key
+                                      call_id)), '',
    'demo.json has what a script needs');
 
 my $http = HTTP::Tiny->new(timeout => 60);
