@@ -223,13 +223,19 @@ sub dropin {
     $node->stop;
 
     $node = Voice::Node->start($voice, 'dropin2', sample => 'dropin', set => {
-        %set, ALLOW => '10.0.0.0/8,192.0.2.7', SUPERVISOR => 'token' });
+        %set, ALLOW => '10.0.0.0/8,192.0.2.7', SUPERVISOR => 'token' },
+        edit => \&behind_a_proxy);
     $reply = packet($node, 'nobody', 2);
     is("$reply->{status} $reply->{json}{error}{code}",
        '403 ADDRESS_NOT_ALLOWED', 'an address off the list is refused');
     is(packet($node, 'nobody', 2,
               Authorization => "Bearer $owner->{token}")->{status}, 202,
        'who shows credentials is not asked whence');
+    is(packet($node, 'nobody', 3, 'X-Forwarded-For' => $_)->{status}, 202,
+       "one that a trusted proxy names is good: $_")
+        for '10.255.0.1', '192.0.2.7';
+    is(packet($node, 'nobody', 3, 'X-Forwarded-For' => $_)->{status}, 403,
+       "or not: $_") for '11.0.0.1', '192.0.2.8', '10.0.0.1, 198.51.100.1';
     is(upgrade($node), '401', 'supervisors need a token where it says so');
     is($node->request('GET', '/v1/calls/nobody')->{status}, 401,
        'and whoever reads a call');
@@ -266,6 +272,17 @@ sub packet {
     return $node->request('POST', "/v1/call/stream/$call",
         headers => { 'Content-Type' => 'application/json', %headers },
         content => qq({"sequence":$sequence,"data":"x","timestamp":1}));
+}
+
+
+sub behind_a_proxy {
+    my ($etc) = @_;
+
+    my $text = Voice::slurp("$etc/nginx.conf");
+    $text =~ s/(?=    voice_tenancy)/    set_real_ip_from 127.0.0.1;
+    real_ip_header X-Forwarded-For;
+/;
+    Voice::spew("$etc/nginx.conf", $text);
 }
 
 
