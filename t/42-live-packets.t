@@ -15,6 +15,7 @@ use Time::HiRes qw(time);
 
 use lib 't/lib';
 use Voice;
+use Voice::Node;
 use Voice::Raw;
 use Voice::WebSocket;
 
@@ -29,6 +30,7 @@ unheard();
 shapes();
 burst();
 raw();
+nodes();
 forgotten();
 
 $voice->finish;
@@ -150,6 +152,36 @@ sub raw {
        'raw is every packet');
     is(scalar(grep { exists $_->{json}{coalesced} } @got), 0, 'as it is');
     $socket->close;
+}
+
+
+# --- several nodes --------------------------------------------------------
+
+# A listener of one node hears what another node takes.
+sub nodes {
+    my $node = Voice::Node->start($voice, 'second');
+    my $socket = socket_of($owner, 'call_id=far');
+    my $n = 0;
+
+    my $heard = $voice->wait_for(sub {
+        $node->call('ingest_packet', as => $owner, path => {
+            call_id => 'far' }, body => { sequence => $n++, data => 'x',
+                                          timestamp => 1 });
+        return $socket->next(0.1);
+    }, 20);
+    is($heard->{json}{call_id}, 'far', 'another node tells its packets');
+    cmp_ok($n, '<=', 20, 'soon after the listener came');
+
+    my $far = Voice::WebSocket->open($node, '/ws/supervisor?call_id=near',
+        Authorization => "Bearer $owner->{token}");
+    $n = 0;
+    $heard = $voice->wait_for(sub {
+        send_packets('near', $n++);
+        return $far->next(0.1);
+    }, 20);
+    is($heard->{json}{call_id}, 'near', 'and hears ours');
+    $_->close for $socket, $far;
+    $node->stop;
 }
 
 

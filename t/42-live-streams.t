@@ -30,6 +30,7 @@ resumption();
 gaps();
 tickets();
 reload();
+outage();
 
 $voice->finish;
 
@@ -393,6 +394,40 @@ sub reload {
                      1 .. 3),
            "$name has every event once, in order, over three reloads");
     }
+}
+
+
+# Without Redis nobody hears; who was cut off comes again.
+sub outage {
+    my $socket = socket_of($owner);
+    my $stream = stream_of($owner);
+    emit($owner, state_changed => { call_id => 'cut', to_state => 1 });
+    my $id = $socket->next(20)->{json}{id};
+    is($stream->next(20)->{id}, $id, 'both hear of it');
+
+    $voice->stack('stop', 'redis');
+    emit($owner, state_changed => { call_id => 'cut', to_state => 2 });
+    my $raw = Voice::Raw->new($voice);
+    $raw->put("GET /ws/supervisor HTTP/1.1\r\nHost: x\r\n"
+              . "Authorization: Bearer $owner->{token}\r\n" . upgrade());
+    my $reply = $raw->reply;
+    is($reply->{status}, 503, 'a stream cannot begin without Redis');
+    ok($reply->{headers}{'retry-after'}, 'which says when to come again');
+    $voice->stack('start', 'redis');
+
+    my @last;
+    ok($voice->wait_for(sub {
+        push @last, $socket->next(0.1) // ();
+        push @last, $stream->next(0.1) // ();
+        return $socket->ended && $stream->ended;
+    }, 60), 'streams that were cut off end');
+    is(scalar @last, 0, 'and say nothing more');
+
+    my @all = map { $_->{json}{to_state} } following(
+        socket_of($owner, "last_event_id=$id"));
+    @all = map { $_->{json}{to_state} } following(
+        socket_of($owner, "last_event_id=$id")) if !@all;
+    is("@all", 2, 'who comes again gets what was missed');
 }
 
 
