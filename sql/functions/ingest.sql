@@ -79,9 +79,9 @@ $$;
 -- media may be null: "text", "pcm/<rate>", "pcmu", "pcma", of which a call's
 -- first packet decides.  p_gaps: ranges that a call may miss at most.
 --
--- No join with call_stream: what PostgreSQL makes of one while it has no
--- statistics reads all calls of the tenant for each batch, and a session
--- keeps its plans.
+-- Rows of call_stream are looked up one by one, by their whole key: what
+-- PostgreSQL makes of a join or of "= any" while it has no statistics reads
+-- all calls of the tenant for each batch, and a session keeps its plans.
 --
 -- A row for each packet, in that order:
 --   status         accepted, duplicate, rejected, or gaps: it would leave
@@ -107,7 +107,6 @@ declare
     v_now      timestamptz;
     v_held     core.call_stream[];      -- in the order of p_calls
     v_call     int := 0;                -- place of s there
-    v_names    text[];                  -- theirs
     p          record;
     s          core.call_stream;        -- of the call that p belongs to
     v_gaps     int;                     -- at least as many as s has
@@ -125,10 +124,12 @@ begin
     end if;
 
     -- every batch locks in the same order
-    v_held := array(select l from core.call_stream l
-                     where l.tenant_id = v_tenant
-                       and l.external_id = any (p_calls)
-                     order by l.external_id for no key update);
+    v_held := array(
+        select (select l from core.call_stream l
+                 where l.tenant_id = v_tenant and l.external_id = c.call
+                   for no key update)
+          from (select distinct b.call collate "C" as call
+                  from unnest(p_calls) b (call) order by 1) c);
     v_now := clock_timestamp();
 
     for p in
@@ -217,16 +218,13 @@ begin
     end loop;
 
     v_held[v_call] := s;
-    v_names := array(select h.external_id from unnest(v_held) h);
 
-    update core.call_stream u
-       set next_sequence
-               = v_held[array_position(v_names, u.external_id)].next_sequence,
-           received
-               = v_held[array_position(v_names, u.external_id)].received,
-           missing = v_held[array_position(v_names, u.external_id)].missing,
-           last_at = v_now
-     where u.tenant_id = v_tenant and u.external_id = any (v_names);
+    foreach s in array v_held loop
+        update core.call_stream u
+           set next_sequence = s.next_sequence, received = s.received,
+               missing = s.missing, last_at = v_now
+         where u.tenant_id = v_tenant and u.external_id = s.external_id;
+    end loop;
 
     insert into core.packet (tenant_id, call_id, sequence, day, sent_at,
                              received_at, data)
