@@ -15,6 +15,9 @@
                                               differs in length */
 
 
+#define ngx_voice_put_text(p, text)  ngx_cpymem(p, text, sizeof(text) - 1)
+
+
 /* Columns of a row. */
 enum {
     NGX_VOICE_ROW_STATUS = 0,
@@ -46,6 +49,7 @@ static void ngx_voice_packet_answer(ngx_voice_ctx_t *ctx,
     const ngx_voice_judged_t *judged);
 static ngx_chain_t *ngx_voice_packet_body(ngx_voice_ctx_t *ctx,
     const ngx_voice_judged_t *judged);
+static u_char *ngx_voice_put(u_char *p, voice_span_t text);
 static void ngx_voice_packet_log(ngx_voice_ingest_t *ingest,
     const ngx_voice_ctx_t *ctx, const ngx_voice_judged_t *judged);
 static ngx_str_t ngx_voice_packet_shown(voice_span_t call, u_char *buf);
@@ -55,15 +59,16 @@ static ngx_str_t ngx_voice_packet_shown(voice_span_t call, u_char *buf);
 static const struct {
     voice_span_t         name;             /* as SQL says it */
     ngx_voice_counter_e  counter;
-    const char          *message;          /* as clients are told */
+    voice_span_t         message;          /* as clients are told */
 } ngx_voice_packet_rows[] = {
     { { "accepted", 8 }, NGX_VOICE_COUNT_packets_accepted,
-      "Packet received successfully" },
+      { "Packet received successfully", 28 } },
     { { "duplicate", 9 }, NGX_VOICE_COUNT_packets_duplicate,
-      "Packet already received" },
+      { "Packet already received", 23 } },
     { { "rejected", 8 }, NGX_VOICE_COUNT_packets_rejected,
-      "Call already completed, no longer accepting packets" },
-    { { "gaps", 4 }, NGX_VOICE_COUNT_packets_gaps, NULL }
+      { "Call already completed, no longer accepting packets", 51 } },
+    { { "gaps", 4 }, NGX_VOICE_COUNT_packets_gaps,
+      { NULL, 0 } }
 };
 
 
@@ -328,11 +333,8 @@ ngx_voice_packet_body(ngx_voice_ctx_t *ctx, const ngx_voice_judged_t *judged)
     u_char       *p;
     size_t        escaped;
     ngx_buf_t    *b;
-    const char   *status, *message;
     ngx_chain_t  *cl;
 
-    status = ngx_voice_packet_rows[judged->status].name.ptr;
-    message = ngx_voice_packet_rows[judged->status].message;
     escaped = ngx_escape_json(NULL, (u_char *) judged->call.ptr,
                               judged->call.len);
 
@@ -345,20 +347,26 @@ ngx_voice_packet_body(ngx_voice_ctx_t *ctx, const ngx_voice_judged_t *judged)
         return NULL;
     }
 
-    p = ngx_sprintf(b->last, "{\"status\":\"%s\",\"message\":\"%s\","
-                    "\"call_id\":\"", status, message);
-    p = (u_char *) ngx_escape_json(p, (u_char *) judged->call.ptr,
-                                   judged->call.len);
-    b->last = ngx_sprintf(p, "\",\"sequence\":%L,\"total_received\":%*s,"
-                          "\"missing_sequences\":[%*s],\"missing_count\":%*s,"
-                          "\"duplicate\":%s}",
-                          judged->sequence,
-                          judged->total.len, judged->total.ptr,
-                          judged->missing.len, judged->missing.ptr,
-                          judged->missing_count.len,
-                          judged->missing_count.ptr,
-                          judged->status == NGX_VOICE_PACKET_DUPLICATE
-                          ? "true" : "false");
+    p = ngx_voice_put_text(b->last, "{\"status\":\"");
+    p = ngx_voice_put(p, ngx_voice_packet_rows[judged->status].name);
+    p = ngx_voice_put_text(p, "\",\"message\":\"");
+    p = ngx_voice_put(p, ngx_voice_packet_rows[judged->status].message);
+    p = ngx_voice_put_text(p, "\",\"call_id\":\"");
+    p = escaped == 0 ? ngx_voice_put(p, judged->call)
+                     : (u_char *) ngx_escape_json(p,
+                                                  (u_char *) judged->call.ptr,
+                                                  judged->call.len);
+    p = ngx_sprintf(p, "\",\"sequence\":%L", judged->sequence);
+    p = ngx_voice_put_text(p, ",\"total_received\":");
+    p = ngx_voice_put(p, judged->total);
+    p = ngx_voice_put_text(p, ",\"missing_sequences\":[");
+    p = ngx_voice_put(p, judged->missing);
+    p = ngx_voice_put_text(p, "],\"missing_count\":");
+    p = ngx_voice_put(p, judged->missing_count);
+    p = ngx_voice_put_text(p, ",\"duplicate\":");
+    b->last = judged->status == NGX_VOICE_PACKET_DUPLICATE
+              ? ngx_voice_put_text(p, "true}")
+              : ngx_voice_put_text(p, "false}");
     b->last_buf = 1;
     b->last_in_chain = 1;
 
@@ -366,6 +374,13 @@ ngx_voice_packet_body(ngx_voice_ctx_t *ctx, const ngx_voice_judged_t *judged)
     cl->next = NULL;
 
     return cl;
+}
+
+
+static u_char *
+ngx_voice_put(u_char *p, voice_span_t text)
+{
+    return ngx_cpymem(p, text.ptr, text.len);
 }
 
 
