@@ -6,13 +6,17 @@ use strict;
 use warnings;
 
 use IPC::Open2 qw(open2);
+use Time::HiRes qw(sleep);
 
 use Bench;
 use Bench::Load;
 use Bench::Memory;
 use Bench::Server;
 
-use constant FILES => 16_384;     # connections of a process of nginx
+use constant {
+    FILES   => 16_384,     # connections of a process of nginx
+    SETTLED => 1,          # seconds until who has just come hears all
+};
 
 my $runs = 0;
 
@@ -41,6 +45,7 @@ sub run {
     my ($opened) = (<$out> // '') =~ /^ready (\d+)/
         or die "bench: not all subscribers were let in\n";
     my $after = Bench::Memory::together($arg{pids}->());
+    sleep SETTLED;
     my $cpu = Bench::Server::cpu($arg{pids}->());
 
     print $in "go\n";
