@@ -247,6 +247,9 @@ ngx_voice_live_late(ngx_event_t *ev)
 {
     ngx_voice_ctx_t  *ctx = ev->data;
 
+    /* the request may live on for as long as the refusal is sent */
+    ctx->live->state = NGX_VOICE_LIVE_ENDS;
+
     (void) ngx_voice_fail(ctx, NGX_VOICE_SERVICE_UNAVAILABLE, NULL);
     ngx_voice_refuse(ctx);
 }
@@ -257,13 +260,19 @@ static ngx_int_t
 ngx_voice_live_links(ngx_voice_live_stream_t *stream, voice_span_t names,
     const json_t *watch)
 {
+    size_t         i, most;
     const char    *comma;
     voice_span_t   name;
-    ngx_pool_t    *pool;
 
-    pool = stream->request->pool;
-    stream->links = ngx_pcalloc(pool, NGX_VOICE_LIVE_LINKS_MAX
-                                      * sizeof(ngx_voice_live_link_t));
+    most = 1;
+
+    for (i = 0; i < names.len; i++) {
+        most += names.ptr[i] == ',';
+    }
+
+    most = ngx_min(most, NGX_VOICE_LIVE_LINKS_MAX);
+    stream->links = ngx_pcalloc(stream->request->pool,
+                                most * sizeof(ngx_voice_live_link_t));
     if (stream->links == NULL) {
         return NGX_ERROR;
     }
@@ -274,7 +283,7 @@ ngx_voice_live_links(ngx_voice_live_stream_t *stream, voice_span_t names,
                                      : (size_t) (comma - names.ptr));
 
         if (!ngx_voice_live_name_valid(name)
-            || stream->nlinks == NGX_VOICE_LIVE_LINKS_MAX)
+            || stream->nlinks == most)
         {
             return NGX_DECLINED;
         }

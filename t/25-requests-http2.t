@@ -27,6 +27,7 @@ same_as_before();
 errors();
 bodies();
 streams();
+live_streams();
 many_at_once();
 resets();
 broken_frames();
@@ -157,6 +158,36 @@ sub bodies {
            'a reply larger than the window');
     is($document->{content}, $voice->request('GET', '/openapi.json')
        ->{content}, 'comes whole');
+}
+
+
+# Those that the edge serves itself; what is told before comes again.
+sub live_streams {
+    my $raw = $h2->raw;
+    $voice->sql("begin; select core.use_tenant('$owner->{tenant_id}', null,"
+        . ' \'system\', null, \'r\'); select core.emit(\'call.ai_failed\','
+        . ' \'call\', core.uuid_v7(), jsonb_build_object(\'call_id\', n))'
+        . ' from generate_series(1, 150) n; commit');
+    $voice->sql('select count(*) from work.relay_take(1000)');
+
+    for my $stream (1, 3) {
+        $raw->request($stream, 1, ':method' => 'GET', ':scheme' => 'http',
+            ':path' => '/api/v1/calls/stream?event_types=ai_failed',
+            ':authority' => 'x', authorization => "Bearer $owner->{token}",
+            'last-event-id' => 0);
+        my $text = '';
+        while ($text !~ /"call_id":150,/) {
+            my $frame = $raw->until(Voice::Http2::DATA, $stream) or last;
+            $text .= $frame->{payload};
+        }
+        is(join(' ', $text =~ /"call_id":(\d+),/g), join(' ', 1 .. 150),
+           'a live stream brings all that was missed');
+    }
+
+    $raw->frame(Voice::Http2::RST_STREAM, 0, 1, pack 'N', 8);
+    $raw->request(5, 1, ':method' => 'GET', ':scheme' => 'http',
+        ':path' => '/health', ':authority' => 'x');
+    ok($raw->until(Voice::Http2::DATA, 5), 'one is reset, others go on');
 }
 
 
