@@ -75,7 +75,8 @@ sub figures {
     is($status->{redis}{connected}, JSON::PP::true, 'Redis is connected');
 
     is(join(', ', map { $_->{pool} } @{$status->{postgres_pools}}),
-       'main, main slow', 'the pools are told, and no replica where none is');
+       'main, main slow, main ingest',
+       'the pools are told, and no replica where none is');
     my ($pool) = grep { $_->{pool} eq 'main' } @{$status->{postgres_pools}};
     is($pool->{size}, 4, 'the pool has its size');
     ok($node->wait_for(sub {
