@@ -289,6 +289,7 @@ static void
 ngx_voice_live_heard(void *data, const ngx_str_t *channel,
     const ngx_str_t *text)
 {
+    ngx_uint_t                 shard;
     ngx_queue_t               *q;
     ngx_voice_live_t          *live = data;
     ngx_voice_live_stream_t   *stream;
@@ -314,7 +315,11 @@ ngx_voice_live_heard(void *data, const ngx_str_t *channel,
         return;
     }
 
-    /* what a stream may hear is not known yet, it is sorted out then */
+    /* what a stream may hear is not known yet, it is sorted out then; a flood
+     * of another shard's tenants does not fill it */
+
+    shard = ngx_voice_live_shard(message->channels[0].data,
+                                 message->channels[0].len);
 
     for (q = ngx_queue_head(&live->opening);
          message->id != 0 && q != ngx_queue_sentinel(&live->opening);
@@ -322,7 +327,9 @@ ngx_voice_live_heard(void *data, const ngx_str_t *channel,
     {
         stream = ngx_queue_data(q, ngx_voice_live_stream_t, queue);
 
-        if (stream->state == NGX_VOICE_LIVE_COLLECTS) {
+        if (stream->state == NGX_VOICE_LIVE_COLLECTS
+            && stream->shard == shard)
+        {
             ngx_voice_live_put(stream, message);
         }
     }

@@ -106,8 +106,13 @@ ngx_voice_live_read(ngx_http_request_t *r)
     /* what came with the request's head */
 
     if (r->header_in->pos < r->header_in->last) {
-        (void) ngx_voice_live_take(stream, r->header_in->pos,
-                                   r->header_in->last);
+        if (ngx_voice_live_take(stream, r->header_in->pos,
+                                r->header_in->last)
+            != NGX_OK)
+        {
+            ngx_voice_live_end(stream, NGX_VOICE_LIVE_CLOSE_PROTOCOL);
+        }
+
         r->header_in->pos = r->header_in->last;
     }
 

@@ -17,6 +17,7 @@
 #define NGX_VOICE_PUBLISH_TURN     256     /* calls looked at in a turn */
 #define NGX_VOICE_PUBLISH_WINDOW   50      /* ms between two of a call */
 #define NGX_VOICE_PUBLISH_SLOW     256     /* events on their way: slower */
+#define NGX_VOICE_PUBLISH_SLOWEST  4       /* doublings of the window */
 #define NGX_VOICE_PUBLISH_RAW_MAX  768     /* ... raw ones are dropped */
 
 
@@ -224,7 +225,8 @@ static ngx_msec_t
 ngx_voice_publish_gap(ngx_voice_main_conf_t *mcf)
 {
     return NGX_VOICE_PUBLISH_WINDOW
-           << (ngx_voice_live_backlog(mcf->live) / NGX_VOICE_PUBLISH_SLOW);
+           << ngx_min(ngx_voice_live_backlog(mcf->live)
+                      / NGX_VOICE_PUBLISH_SLOW, NGX_VOICE_PUBLISH_SLOWEST);
 }
 
 

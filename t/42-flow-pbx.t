@@ -359,9 +359,9 @@ sub failed_call {
     complete('bad', 1);
     my @events = events($socket, 'ai_failed');
 
-    like(($events[-1] || {})->{reason},
-         qr/^AI service failed after maximum retries(?:: |$)/,
-         'a service that never answers fails the call, as the source says');
+    is(($events[-1] || {})->{reason},
+       'AI service failed after maximum retries',
+       'a service that never answers fails the call, as the source says');
     is(join(' ', map { $_->{to_state} }
                      grep { $_->{event} eq 'state_changed' } @events),
        'COMPLETED PROCESSING_AI FAILED', 'by way of its states');

@@ -176,6 +176,11 @@ sub frames {
         is(unpack('H*', $bad->rest), '880203ea',
            'a broken frame is refused: ' . unpack 'H*', $bytes);
     }
+
+    # a ping that is too long, and more bytes than a ping can have
+    my $early = opened($owner, "\x89\xfe$mask" . 'x' x 126);
+    is(unpack('H*', $early->rest), '880203ea',
+       'a broken frame that comes with the request is refused, too');
 }
 
 
@@ -510,13 +515,15 @@ sub stream_of {
 }
 
 
+# $bytes are sent together with the request.
 sub opened {
-    my ($actor) = @_;
+    my ($actor, $bytes) = @_;
 
     return $voice->wait_for(sub {
         my $raw = Voice::Raw->new($voice);
         $raw->put("GET /ws/supervisor HTTP/1.1\r\nHost: x\r\n"
-            . "Authorization: Bearer $actor->{token}\r\n" . upgrade());
+            . "Authorization: Bearer $actor->{token}\r\n" . upgrade()
+            . ($bytes // ''));
         $raw->{reply} = $raw->reply;
         return ($raw->{reply}{status} // 0) == 101 && $raw;
     }, 20) || die "no socket\n";

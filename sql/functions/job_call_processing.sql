@@ -183,27 +183,28 @@ $$;
 
 -- After the last attempt of a drive: the call has failed, and the next
 -- drive waits for its time.  A call that did not even get to its analysis
--- stays as it is, and is driven again all the same.
+-- stays as it is, and is driven again all the same.  The event's reason is
+-- the source document's sentence, which clients compare; detail is ours.
 create or replace function core.call_failed(c core.call, j core.job)
 returns void
 language plpgsql volatile set search_path = core, pg_temp
 as $$
 declare
+    v_source  constant text := 'AI service failed after maximum retries';
     v_tries   int;
     v_reason  text;
 begin
     select k.max_attempts into v_tries
       from core.job_kind k where k.kind = j.kind;
     v_reason := case when j.attempt - j.lost - j.deferred >= v_tries
-                     then 'AI service failed after maximum retries'
-                     else 'AI service failed' end
+                     then v_source else 'AI service failed' end
                 || coalesce(': ' || j.error, '');
 
     if c.processing_state = 'PROCESSING_AI' then
         perform core.call_move(c.id, 'FAILED', v_reason);
         perform core.emit('call.ai_failed', 'call', c.id,
-            jsonb_build_object('call_id', c.external_id,
-                               'reason', v_reason));
+            jsonb_strip_nulls(jsonb_build_object('call_id', c.external_id,
+                'reason', v_source, 'detail', j.error)));
         perform core.count('calls_processed', 'failed');
     end if;
 

@@ -22,7 +22,7 @@ begin
                           'The packets of the call are no longer kept.');
     end if;
 
-    for p in select k.sequence, row_to_json(k)::text as line
+    for p in select k.sequence::bigint, row_to_json(k)::text as line
                from (select l.sequence, l.sent_at as "timestamp",
                             core.iso(l.received_at) as received_at, l.data
                        from core.packet l

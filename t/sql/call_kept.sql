@@ -78,6 +78,12 @@ select lives_ok($$ select pg_temp.look('fat') $$, 'of another');
 select cmp_ok(length(pg_temp.page('fat') ->> 'lines'), '<=', 262144,
     'a page is bounded by its bytes');
 select is(pg_temp.page('fat') ->> 'next', '5', 'and goes on');
+select lives_ok($$ select pg_temp.sent('last', 2147483647) $$,
+    'the largest sequence is taken');
+select lives_ok($$ select pg_temp.look('last') $$, 'of a third');
+select is(pg_temp.page('last') ->> 'lines' like '{"gap":{"from":0,'
+    '"to":2147483646}}' || E'\n' || '{"sequence":2147483647,%', true,
+    'and is on a page');
 
 -- erasure
 

@@ -205,8 +205,8 @@ select results_eq($$ select (c).processing_state, (c).failure_reason, (c).drive
                1) $$, 'the call has failed, with the reason');
 select is((select e.payload from core.event e
             where e.type = 'call.ai_failed'), '{"call_id": "hard",
-    "reason": "AI service failed after maximum retries: no answer"}',
-    'which an event tells');
+    "reason": "AI service failed after maximum retries",
+    "detail": "no answer"}', 'which an event tells');
 select is(pg_temp.tries('hard'),
     '1.1 failed, 1.2 -, 1.3 failed, 1.4 failed, 1.5 failed, 1.6 failed',
     'each try is there');

@@ -206,7 +206,8 @@ const EVENTS = {
     },
 
     ai_failed: (model, call, event) => {
-        call.failureReason = event.reason;
+        call.failureReason = event.detail === undefined
+            ? event.reason : `${event.reason}: ${event.detail}`;
         call.historyStale = true;
         model.unclear.add(call.callId);
     },
