@@ -102,6 +102,7 @@ struct ngx_voice_live_stream_s {
 
     unsigned                   socket:1;   /* WebSocket, else SSE */
     unsigned                   is_dirty:1;
+    unsigned                   counted:1;  /* in live->nstreams */
     unsigned                   overflow:1; /* it must come again */
 };
 

@@ -97,6 +97,7 @@ ngx_voice_live_start(ngx_voice_live_stream_t *stream)
     r->write_event_handler = ngx_voice_live_write;
 
     stream->state = NGX_VOICE_LIVE_OPEN;
+    stream->counted = 1;
     stream->live->nstreams++;
 
     stream->ping.handler = ngx_voice_live_ping_handler;
@@ -204,7 +205,7 @@ ngx_voice_live_forget(void *data)
         ngx_voice_live_release(stream->sent[i]);
     }
 
-    if (stream->state >= NGX_VOICE_LIVE_OPEN) {
+    if (stream->counted) {
         stream->live->nstreams--;
     }
 

@@ -427,12 +427,21 @@ sub outage {
         return $socket->ended && $stream->ended;
     }, 60), 'streams that were cut off end');
     is(scalar @last, 0, 'and say nothing more');
+    ok($voice->wait_for(sub { listeners() =~ /^0( 0)*$/ }, 10),
+       'nobody listens then, and who was refused never did');
 
     my @all = map { $_->{json}{to_state} } following(
         socket_of($owner, "last_event_id=$id"));
     @all = map { $_->{json}{to_state} } following(
         socket_of($owner, "last_event_id=$id")) if !@all;
     is("@all", 2, 'who comes again gets what was missed');
+}
+
+
+sub listeners {
+    my $text = $voice->request('GET', '/metrics')->{content};
+
+    return join ' ', $text =~ /^voice_live_listeners(?:\{[^}]*\})? (\S+)$/mg;
 }
 
 
