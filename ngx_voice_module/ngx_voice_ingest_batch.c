@@ -82,6 +82,7 @@ ngx_voice_batch_send(ngx_voice_ingest_t *ingest, ngx_voice_lane_t *lane)
 
     lane->batch = batch;
     lane->holder->users++;
+    lane->holder->batches++;
     lane->road->in_flight++;
 
     return NGX_OK;
@@ -300,6 +301,7 @@ ngx_voice_batch_done(void *data, ngx_voice_pg_e outcome, PGresult **result)
 
     lane->batch = NULL;
     lane->road->in_flight--;
+    batch->holder->batches--;
 
     if (lane->alone > 0) {
         lane->alone--;

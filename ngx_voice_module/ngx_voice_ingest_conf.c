@@ -43,7 +43,7 @@ static const ngx_voice_field_t  ngx_voice_ingest_fields[] = {
 void
 ngx_voice_ingest_defaults(ngx_voice_ingest_conf_t *conf)
 {
-    conf->lanes = 1;
+    conf->lanes = 2;
     conf->pool = 2;
     conf->batch = 256;
     conf->batch_size = 1024 * 1024;

@@ -7,6 +7,8 @@
 
 
 #define NGX_VOICE_INGEST_SWEEP  500        /* ms */
+#define NGX_VOICE_INGEST_WORTH  24         /* packets; fewer wait for the
+                                              tenant's batch in flight */
 
 
 static ngx_uint_t ngx_voice_lane_number(const ngx_voice_ingest_t *ingest,
@@ -21,6 +23,7 @@ static ngx_voice_holder_t *ngx_voice_holder(ngx_voice_ingest_t *ingest,
     const ngx_str_t *tenant);
 static ngx_voice_road_t *ngx_voice_road(ngx_voice_ctx_t *ctx);
 static ngx_uint_t ngx_voice_str_is(const ngx_str_t *a, const ngx_str_t *b);
+static ngx_voice_lane_t *ngx_voice_road_next(ngx_voice_road_t *road);
 static void ngx_voice_lane_ready(ngx_voice_lane_t *lane);
 static void ngx_voice_ingest_dispatch_handler(ngx_event_t *ev);
 static void ngx_voice_ingest_sweep_handler(ngx_event_t *ev);
@@ -251,20 +254,19 @@ void
 ngx_voice_lane_dispatch(ngx_voice_ingest_t *ingest)
 {
     ngx_uint_t         i;
-    ngx_queue_t       *q;
     ngx_voice_lane_t  *lane;
     ngx_voice_road_t  *road;
 
     for (i = 0; i < ingest->conf->databases->nelts; i++) {
         road = &ingest->roads[i];
 
-        while (road->in_flight < ingest->conf->ingest_conf.pool
-               && !ngx_queue_empty(&road->ready))
-        {
-            q = ngx_queue_head(&road->ready);
-            lane = ngx_queue_data(q, ngx_voice_lane_t, ready);
+        while (road->in_flight < ingest->conf->ingest_conf.pool) {
+            lane = ngx_voice_road_next(road);
+            if (lane == NULL) {
+                break;
+            }
 
-            ngx_queue_remove(q);
+            ngx_queue_remove(&lane->ready);
             lane->queued = 0;
 
             /* no memory: the sweep tries again */
@@ -275,6 +277,32 @@ ngx_voice_lane_dispatch(ngx_voice_ingest_t *ingest)
             }
         }
     }
+}
+
+
+/*
+ * Whose turn it is; NULL: nobody's.  What a batch costs is mostly its own, so
+ * a tenant with a batch in flight has another only for many packets.
+ */
+static ngx_voice_lane_t *
+ngx_voice_road_next(ngx_voice_road_t *road)
+{
+    ngx_queue_t       *q;
+    ngx_voice_lane_t  *lane;
+
+    for (q = ngx_queue_head(&road->ready); q != &road->ready;
+         q = ngx_queue_next(q))
+    {
+        lane = ngx_queue_data(q, ngx_voice_lane_t, ready);
+
+        if (lane->holder->batches == 0
+            || lane->waiting >= NGX_VOICE_INGEST_WORTH)
+        {
+            return lane;
+        }
+    }
+
+    return NULL;
 }
 
 

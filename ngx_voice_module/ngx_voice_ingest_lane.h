@@ -42,6 +42,7 @@ typedef struct {
     ngx_queue_t  queue;                    /* in a bucket */
     uint32_t     hash;
     ngx_uint_t   users;
+    ngx_uint_t   batches;                  /* in flight */
     ngx_uint_t   packets;
     size_t       size;
     ngx_str_t    id;

@@ -103,7 +103,7 @@ static ngx_command_t  ngx_voice_commands[] = {
       NULL },
 
     /*
-     * Syntax:  voice_ingest [lanes=1] [pool=2] [batch=256] [batch_size=1m]
+     * Syntax:  voice_ingest [lanes=2] [pool=2] [batch=256] [batch_size=1m]
      *          [tenant_packets=8192] [tenant_size=32m] [packets=32768]
      *          [size=128m] [sequence=2147483647] [call_id=128] [data=64k]
      *          [gaps=10000];
@@ -113,8 +113,10 @@ static ngx_command_t  ngx_voice_commands[] = {
      * Packets of calls are stored in batches, each in one transaction.  Each
      * nginx process holds pool connections more to each database for that,
      * and sends as many batches at once.  Those of one caller go on up to
-     * lanes of them; all packets of a call are on the same.  A batch has up to
-     * batch packets, and batch_size bytes unless it is a single one.
+     * lanes of them; all packets of a call are on the same.  While a tenant
+     * has a batch in flight, another one of fewer than 24 packets waits.  A
+     * batch has up to batch packets, and batch_size bytes unless it is a
+     * single one.
      *
      * Of packets not answered yet a process holds so many of a tenant, and in
      * all, by their number and by their bytes; what comes then is answered
