@@ -18,7 +18,8 @@ grant select, delete on core.stream_ticket to voice_lookup;
 
 grant insert, update on core.counter to voice_work;
 grant select on core.error, core.job_kind, core.counter, core.audit_log,
-    core.audit_head, core.event_head, core.tenant, core.call_stream
+    core.audit_head, core.event_head, core.tenant, core.call,
+    core.call_stream
     to voice_work;
 grant insert, update on core.event_head to voice_work;
 grant select, update, delete on core.job, core.event to voice_work;

@@ -39,19 +39,23 @@ $$;
 
 set local role voice_work;
 
--- Days on which calls began that are not over, of all tenants.
+-- Days on which calls began that are not over, or not processed and not
+-- FAILED, of all tenants.
 create or replace function core.open_days() returns setof date
 language sql stable security definer set search_path = core, pg_temp
 set enable_seqscan = off
 as $$
-    select distinct s.day from core.call_stream s where s.idle_at is not null
+    select s.day from core.call_stream s where s.idle_at is not null
+    union
+    select c.day from core.call c
+     where c.processing_state in ('COMPLETED', 'PROCESSING_AI')
 $$;
 
 set local role voice_owner;
 
 -- Makes the partitions of yesterday to a week from now, and drops those of
 -- days more than p_keep days ago (null: none) unless a call of theirs is not
--- over.  Waits for no lock longer than a second, since all packets would wait
+-- over, or waits for its processing.  Waits for no lock longer than a second, since all packets would wait
 -- behind it: what cannot be done now is done the next time.
 create or replace function work.packet_days(p_keep int)
 returns table (made int, dropped int)

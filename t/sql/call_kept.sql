@@ -229,6 +229,16 @@ select is((select p::text from work.packet_days(39) p), '(0,1)',
     'then they go, but those of a call that is not over');
 update core.call_stream s set day = (now() at time zone 'UTC')::date
  where s.external_id = 'live';
+update core.call c
+   set day = (now() at time zone 'UTC')::date - 41,
+       processing_state = 'PROCESSING_AI'
+ where c.external_id = 'live';
+select is((select p::text from work.packet_days(39) p), '(0,0)',
+    'or waits for its processing');
+update core.call c
+   set day = (now() at time zone 'UTC')::date,
+       processing_state = 'IN_PROGRESS'
+ where c.external_id = 'live';
 select is((select p::text from work.packet_days(39) p), '(0,1)',
     'which go when it is');
 update core.call c set day = (now() at time zone 'UTC')::date - 41
