@@ -328,7 +328,10 @@ ngx_voice_live_chain(ngx_voice_live_stream_t *stream)
     }
 
     *last = NULL;
-    b->flush = 1;
+
+    if (b != NULL) {
+        b->flush = 1;
+    }
 
     return out;
 }

@@ -41,7 +41,7 @@ done_testing();
 # What bin/stack needs, where nobody else may look.
 sub copy_checkout {
     make_path("$checkout/build");
-    system('cp', '-rp', (map { "$root/$_" } qw(bin conf sql)),
+    system('cp', '-rp', (map { "$root/$_" } qw(bin conf sql web)),
            "$checkout/") == 0 or die "cp: $?";
     system('cp', '-p', "$build/ngx_voice_module.so",
            "$build/voicegate-worker", "$checkout/build/") == 0

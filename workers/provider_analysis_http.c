@@ -228,6 +228,7 @@ http_accept(void *data, worker_http_reply_t *reply)
 
     http_members(reader, root);
     json_decref(root);
+    memset(&fault, 0, sizeof(provider_fault_t));
 
     if (provider_insight_check(reader->insight,
             (size_t) reader->call->settings->call_text_max, &fault)
