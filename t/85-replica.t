@@ -178,6 +178,7 @@ sub on_standby {
     my ($query) = @_;
 
     local $ENV{PGPASSWORD} = Voice::slurp("$stack->{secrets}/postgres");
+    delete local $ENV{LD_PRELOAD};      # of a sanitizer, for an edge
     open my $out, '-|', 'sh', '-c', 'exec "$@" 2>>"$0"',
         "$voice->{dir}/psql.log", 'psql', '-XAtq', '-h', "$stack->{data}/t",
         '-U', 'postgres', '-d', $stack->{database}, '-c', $query
