@@ -212,6 +212,8 @@ sub reload_begun {
     my $pid = fork() // die "fork: $!\n";
 
     if ($pid == 0) {
+        my %preload = %{$voice->{stack}{preload}};
+        @ENV{keys %preload} = values %preload;
         open STDOUT, '>', '/dev/null';
         exec "$Voice::ROOT/bin/voicegate-reload", '--pid-file',
             "$voice->{stack}{data}/run/nginx.pid" or POSIX::_exit(127);
