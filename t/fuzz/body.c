@@ -13,7 +13,7 @@ static void load(void);
 static void send_body(const voice_operation_t *operation, voice_span_t text);
 static void refused(voice_span_t text, const voice_json_error_t *err);
 static void checked(const voice_operation_t *operation,
-    const json_t *body);
+    json_t *body);
 static voice_span_t no_header(void *data, const char *name);
 
 
@@ -110,7 +110,7 @@ refused(voice_span_t text, const voice_json_error_t *err)
 
 
 static void
-checked(const voice_operation_t *operation, const json_t *body)
+checked(const voice_operation_t *operation, json_t *body)
 {
     char                *dump;
     json_t              *args, *list, *back;
