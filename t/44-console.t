@@ -416,8 +416,9 @@ sub complete {
 sub live {
     my ($what) = @_;
 
-    ok($browser->wait_js(text('#connection-text') . ' === "Live"', 60),
-       "$what live");
+    ok($browser->wait_js(text('#connection-text') . ' === "Live"
+        && document.querySelector("#calls[aria-busy]") === null', 60),
+       "$what live, with its calls");
 }
 
 

@@ -270,7 +270,7 @@ select is(pg_temp.fail(false), 'dead', 'its failure ends the job');
 
 select pg_temp.call('deadly', array['x']);
 select isnt(pg_temp.begin('deadly'), null, 'a call kills its workers');
-update core.job j set lost = 9, lease_until = now() - interval '1 second'
+update core.job j set lost = 9, lease_until = now() - interval '1 microsecond'
  where j.id = (pg_temp.last()).job_id;
 select isnt(work.rescue(), null, 'for the tenth time');
 select is((pg_temp.of('deadly')).processing_state, 'FAILED',

@@ -267,6 +267,7 @@ function showShown() {
 
     setText($('shown'), some === all ? `${number(all)} calls`
         : `${number(some)} of ${number(all)} calls`);
+    setAttribute($('calls'), 'aria-busy', sync.loaded ? null : 'true');
     setHidden($('empty'), some > 0 || !sync.loaded);
     setText($('empty'), all === 0
         ? 'No calls yet. They appear here with their first packet.'
