@@ -16,15 +16,16 @@ use Voice::Sql;
 use constant SESSIONS => 6;
 
 my $setup = <<'END';
+insert into core.queue values ('trial');
 insert into core.job_kind (kind, queue, soft_seconds, hard_seconds,
                            max_attempts, backoff_seconds, backoff_max)
-values ('probe', 'probe', 60, 90, 3, 2, 60);
+values ('trial', 'trial', 60, 90, 3, 2, 60);
 insert into core.tenant (id, business_name)
 select ('00000000-0000-7000-8000-00000000000' || n)::uuid, 'T' || n
   from generate_series(1, 3) n;
 insert into core.job (tenant_id, kind, queue)
-select ('00000000-0000-7000-8000-00000000000' || 1 + n % 3)::uuid, 'probe',
-       'probe'
+select ('00000000-0000-7000-8000-00000000000' || 1 + n % 3)::uuid, 'trial',
+       'trial'
   from generate_series(1, 300) n;
 create table claimed (job_id uuid, token bigint);
 grant all on claimed to public;
@@ -76,11 +77,11 @@ sql($setup);
 # more rounds than each one's share: the last ones find nothing
 together("set role voice_worker;\n" . <<'END' x 80);
 insert into claimed select job_id, token
-  from work.claim('w' || :n, 'probe', 1);
+  from work.claim('w' || :n, 'trial', 1);
 END
 is(sql('select count(*), count(distinct job_id), max(token) from claimed'),
    '300|300|1', 'six workers claim 300 jobs, each of them once');
-is(sql('select count(*) from core.job where kind = \'probe\''
+is(sql('select count(*) from core.job where kind = \'trial\''
        . ' and state = \'running\' and attempt = 1'), 300,
    'and the rows say so');
 
@@ -201,7 +202,7 @@ is(sql('select sum(deadlocks) from pg_stat_database'), 0,
 
 # --- heartbeat ------------------------------------------------------------
 
-sql('select work.claim(\'beat\', \'probe\', 2)');
+sql('select work.claim(\'beat\', \'trial\', 2)');
 my $busy = sql('select min(id::text) from core.job where worker = \'beat\'');
 open my $holder, '|-', 'psql', '-qXAt', '-o', '/dev/null' or die "psql: $!";
 $holder->autoflush(1);
@@ -216,7 +217,7 @@ set statement_timeout = '5s';
 select count(*)
   from (select array_agg(id) as ids, array_agg(token) as tokens
           from core.job where worker = 'beat') j,
-       work.beat('beat', '{probe}', j.ids, j.tokens);
+       work.beat('beat', '{trial}', j.ids, j.tokens);
 END
 is(sql('select count(*) from core.job where worker = \'beat\''
        . ' and lease_until > now() + interval \'20 seconds\''), 2,

@@ -56,7 +56,9 @@ sub good_reload {
 
 
 sub broken_configuration {
-    my @before = children();
+    my @before;
+    ok($voice->wait_for(sub { @before = children(); @before == 2 }),
+       'the processes before have left');
 
     write_conf("$text\nnonsense;\n");
     my ($status, $output) = reload();

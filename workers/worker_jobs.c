@@ -14,6 +14,8 @@ void job_validation(const worker_settings_t *settings,
     const worker_job_t *job, job_result_t *result);
 void job_call_processing(const worker_settings_t *settings,
     const worker_job_t *job, job_result_t *result);
+void job_probe(const worker_settings_t *settings, const worker_job_t *job,
+    job_result_t *result);
 
 
 const worker_job_kind_t  worker_job_kinds[] = {
@@ -26,6 +28,9 @@ const worker_job_kind_t  worker_job_kinds[] = {
     { "call_processing", job_call_processing,
       "select work.start_call_processing($1, $2) as input",
       "select accepted, wake from work.finish_call_processing($1, $2, $3)" },
+    { "probe", job_probe, NULL,
+      "select accepted, wake from work.finish(array[$1::uuid], "
+      "array[$2::bigint], array[$3::jsonb])" },
     { NULL, NULL, NULL, NULL }
 };
 

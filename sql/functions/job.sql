@@ -1,29 +1,48 @@
 -- Jobs as the rules of a tenant see them.
 
--- Adds a job of the current tenant.  subject is what cancel_jobs() finds it
--- by; smaller priorities come sooner.  Wake the kind's queue: core.wake().
-create or replace function core.add_job(
-    p_kind text, p_args jsonb, p_subject uuid default null,
-    p_priority int default 100, p_run_at timestamptz default now())
-returns uuid
+-- Adds jobs of the current tenant, as many as args; their ids, in that order.
+-- Bigger priorities come sooner.  Wake the kind's queue: core.wake().
+create or replace function core.add_jobs(
+    p_kind text, p_args jsonb[], p_subject uuid default null,
+    p_priority int default 5, p_run_at timestamptz default now(),
+    p_group uuid default null)
+returns uuid[]
 language plpgsql volatile set search_path = core, pg_temp
 as $$
 declare
-    v_id     uuid := core.uuid_v7();
     v_queue  text;
+    v_ids    uuid[];
 begin
     select k.queue into strict v_queue
       from core.job_kind k where k.kind = p_kind;
 
+    -- of the same millisecond, and yet in order
+    v_ids := array(select core.uuid_v7() as id
+                     from generate_series(1, cardinality(p_args))
+                    order by id);
+
     -- the edge or the worker sends the entry for what is due at once
     insert into core.job (id, tenant_id, kind, queue, subject_id, priority,
-                          run_at, sent_at, trace_id, traceparent, args)
-    values (v_id, core.tenant(), p_kind, v_queue, p_subject, p_priority,
-            p_run_at, case when p_run_at <= now() then now() end,
-            core.trace_id(), core.traceparent(), p_args);
+                          run_at, sent_at, trace_id, traceparent, args,
+                          group_id)
+    select u.id, core.tenant(), p_kind, v_queue, p_subject, p_priority,
+           p_run_at, case when p_run_at <= now() then now() end,
+           core.trace_id(), core.traceparent(), u.args, p_group
+      from unnest(v_ids, p_args) u (id, args);
 
-    return v_id;
+    return v_ids;
 end
+$$;
+
+-- One.  subject is what cancel_jobs() finds it by.
+create or replace function core.add_job(
+    p_kind text, p_args jsonb, p_subject uuid default null,
+    p_priority int default 5, p_run_at timestamptz default now())
+returns uuid
+language sql volatile set search_path = core, pg_temp
+as $$
+    select (core.add_jobs(p_kind, array[p_args], p_subject, p_priority,
+                          p_run_at))[1]
 $$;
 
 -- The queues of kinds, for the column wake: one entry a job, so a queue

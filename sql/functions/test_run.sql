@@ -279,10 +279,9 @@ begin
     perform core.executions_add(r.id, p_plan);
     perform core.test_run_emit(r.id, 'created');
 
-    -- priority 10 is the most urgent run, a small number the first job
     select count(core.add_job('test_execution',
                jsonb_build_object('execution_id', e.id), r.id,
-               200 - 20 * r.priority))
+               r.priority))
       into v_jobs
       from (select x.id from core.voice_test_execution x
              where x.tenant_id = core.tenant() and x.test_run_id = r.id

@@ -11,139 +11,15 @@ as $$
       from core.job_kind k order by k.kind
 $$;
 
--- Due jobs of a queue in the order in which they should run: by priority,
--- then the tenant that has the fewest running ones, then age.  Those of a
--- suspended or deleted tenant stay where they are.  Walks the
--- (tenant, priority) pairs by index, so a long queue costs nothing.  The
--- settings keep the plan to that, whatever the statistics say of a table
--- that was empty a moment ago.
-create or replace function core.next_jobs(p_queue text, p_limit int)
-returns uuid[]
-language plpgsql stable set search_path = core, pg_temp
-set enable_seqscan = off set enable_bitmapscan = off set jit = off
-set plan_cache_mode = force_generic_plan
+-- All that pools want to know of kinds.
+create or replace function work.job_kinds() returns setof core.job_kind
+language sql stable security definer set search_path = core, pg_temp
 as $$
-begin
-    return array(
-        with recursive lane (tenant_id, priority) as (
-            (select j.tenant_id, j.priority
-               from core.job j
-              where j.queue = p_queue and j.state = 'queued'
-              order by j.tenant_id, j.priority limit 1)
-            union all
-            select n.tenant_id, n.priority
-              from lane l
-             cross join lateral (
-                select j.tenant_id, j.priority
-                  from core.job j
-                 where j.queue = p_queue and j.state = 'queued'
-                   and (j.tenant_id, j.priority)
-                       > (l.tenant_id, l.priority)
-                 order by j.tenant_id, j.priority limit 1) n
-        ), running as (
-            select j.tenant_id, count(*) as n
-              from core.job j
-             where j.queue = p_queue and j.state = 'running'
-             group by j.tenant_id
-        )
-        select c.id
-          from lane l
-          join core.tenant t on t.id = l.tenant_id and t.status = 'active'
-          left join running r on r.tenant_id = l.tenant_id
-         cross join lateral (
-            select j.id, j.run_at,
-                   row_number() over (order by j.run_at, j.id) as turn
-              from core.job j
-             where j.queue = p_queue and j.state = 'queued'
-               and j.tenant_id = l.tenant_id and j.priority = l.priority
-               and j.run_at <= now()
-             order by j.run_at, j.id
-             limit p_limit) c
-         order by l.priority, coalesce(r.n, 0) + c.turn, c.run_at, c.id
-         limit p_limit);
-end
+    select k from core.job_kind k order by k.kind
 $$;
 
--- Locks up to p_max of them; passes over those that others hold.
-create or replace function core.hold_first(p_ids uuid[], p_max int)
-returns uuid[]
-language plpgsql volatile set search_path = core, pg_temp
-as $$
-declare
-    v_id    uuid;
-    v_held  uuid[] := '{}';
-begin
-    foreach v_id in array p_ids loop
-        perform from core.job j
-          where j.id = v_id and j.state = 'queued'
-            for update skip locked;
-
-        if found then
-            v_held := v_held || v_id;
-        end if;
-
-        exit when cardinality(v_held) >= p_max;
-    end loop;
-
-    return v_held;
-end
-$$;
-
--- How long a claim is good without a beat.  Under a supervisor that beats,
--- a short while, so that the jobs of a pool that died are back soon; else as
--- long as the job may take at all.
-create or replace function core.lease(p_worker text, p_hard int)
-returns interval
-language plpgsql stable set search_path = core, pg_temp
-as $$
-begin
-    return least(make_interval(secs => p_hard + 15),
-                 case when exists (
-                     select from core.worker w
-                      where w.name = p_worker
-                        and w.beat_at > now() - interval '15 seconds')
-                 then interval '30 seconds' end);
-end
-$$;
-
-create or replace function work.claim(p_worker text, p_queue text, p_max int)
-returns table (job_id uuid, tenant_id uuid, kind text, attempt int,
-               token bigint, soft_seconds int, hard_seconds int,
-               trace_id text, args jsonb, traceparent text)
-language plpgsql volatile security definer set search_path = core, pg_temp
-as $$
-declare
-    v_some   uuid[];
-    v_ids    uuid[];
-    v_limit  int := least(greatest(p_max, 1), 100) + 16;
-begin
-    -- Others may hold the first candidates: then look at more of them.
-    loop
-        v_some := core.next_jobs(p_queue, v_limit);
-        v_ids := core.hold_first(v_some, least(greatest(p_max, 1), 100));
-
-        exit when cardinality(v_ids) > 0 or cardinality(v_some) < v_limit
-               or v_limit > 4000;
-        v_limit := v_limit * 4;
-    end loop;
-
-    return query
-    with taken as (
-        update core.job j
-           set state = 'running', attempt = j.attempt + 1,
-               token = j.token + 1, worker = p_worker, claimed_at = now(),
-               lease_until = now() + core.lease(p_worker, k.hard_seconds)
-          from core.job_kind k
-         where j.id = any (v_ids) and k.kind = j.kind
-        returning j.id, j.tenant_id, j.kind, j.attempt, j.token,
-                  k.soft_seconds, k.hard_seconds, j.trace_id, j.args,
-                  j.traceparent
-    )
-    select t.* from taken t order by array_position(v_ids, t.id);
-end
-$$;
-
--- Seconds to wait before the next attempt: exponential, with a quarter of
+-- How long to wait before the next attempt: doubled each time, or as often
+-- its first as attempts have failed, or always the same; with a quarter of
 -- jitter where the kind wants it.
 create or replace function core.backoff(p_kind core.job_kind, p_failed int)
 returns interval
@@ -152,9 +28,25 @@ as $$
 begin
     return make_interval(secs =>
         case when p_kind.jitter then 0.75 + random() / 2 else 1 end
-        * least(p_kind.backoff_max,
-                p_kind.backoff_seconds * 2.0 ^ least(p_failed - 1, 20)));
+        * least(p_kind.backoff_max, p_kind.backoff_seconds
+                * case p_kind.backoff
+                  when 'exponential' then 2.0 ^ least(p_failed - 1, 20)
+                  when 'linear' then p_failed
+                  else 1 end));
 end
+$$;
+
+-- What was tried of a job and did not end as done.
+create or replace function core.keep_attempt(
+    p_job core.job, p_outcome text, p_error text)
+returns void
+language sql volatile set search_path = core, pg_temp
+as $$
+    insert into core.job_attempt (tenant_id, job_id, token, attempt, worker,
+        started_at, outcome, error)
+    values (p_job.tenant_id, p_job.id, p_job.token, p_job.attempt,
+            p_job.worker, p_job.claimed_at, p_outcome, left(p_error, 500))
+    on conflict (job_id, token) do nothing
 $$;
 
 -- A job that did not work: again after the backoff, or after p_retry_after
@@ -193,6 +85,7 @@ begin
            set state = 'dead', ended_at = now(), lease_until = null,
                run_at = now() + v_asked, error = left(p_error, 500)
          where d.id = j.id;
+        perform core.keep_attempt(j, 'dead', p_error);
         perform core.count('jobs_dead', j.kind);
         return query select true, 'dead', '{}'::text[];
         return;
@@ -204,6 +97,7 @@ begin
            waited = j.waited + v_wait, lease_until = null, worker = null,
            error = left(p_error, 500)
      where q.id = j.id;
+    perform core.keep_attempt(j, 'retried', p_error);
     perform core.count('jobs_retried', j.kind);
 
     -- nothing to wake yet: work.due() sends the entry when it is time
@@ -245,26 +139,19 @@ begin
            deferred = j.deferred + 1, deferred_for = j.deferred_for + v_wait,
            lease_until = null, worker = null, error = left(p_error, 500)
      where q.id = j.id;
+    perform core.keep_attempt(j, 'deferred', p_error);
     perform core.count('jobs_deferred', j.kind);
 
     return query select true, 'queued', '{}'::text[];
 end
 $$;
 
--- The supervisor lives and so do these children.  Returns the jobs that it
--- does not hold any more.
-create or replace function work.beat(
-    p_worker text, p_queues text[], p_jobs uuid[], p_tokens bigint[])
-returns setof uuid
-language plpgsql volatile security definer set search_path = core, pg_temp
+-- Prolongs what a pool holds.  A row that is locked just now is at its end or
+-- has time until the next beat; to wait for it would cost all others theirs.
+create or replace function core.prolong(p_jobs uuid[], p_tokens bigint[])
+returns void
+language sql volatile set search_path = core, pg_temp
 as $$
-begin
-    insert into core.worker (name, queues) values (p_worker, p_queues)
-    on conflict (name) do update set queues = excluded.queues,
-                                     beat_at = now();
-
-    -- A row that is locked just now is at its end or has time until the next
-    -- beat; to wait for it would cost all others theirs.
     with held as (
         select l.id from core.job l
           join unnest(p_jobs, p_tokens) h (id, token)
@@ -276,30 +163,118 @@ begin
        set lease_until = greatest(j.lease_until,
                least(now() + interval '30 seconds',
                      j.claimed_at + make_interval(secs => k.hard_seconds
-                                                          + 15)))
+                                                          + 75)))
       from held h, core.job_kind k
-     where j.id = h.id and k.kind = j.kind;
+     where j.id = h.id and k.kind = j.kind
+$$;
+
+-- The supervisor lives and so do these children, so many of each queue.
+-- Rows of action cancel: its child is asked to end the job; lost: the job is
+-- not held any more, its child is killed.
+create or replace function work.heartbeat(
+    p_worker text, p_queues text[], p_children int[], p_jobs uuid[],
+    p_tokens bigint[])
+returns table (action text, job_id uuid, queue text, target int)
+language plpgsql volatile security definer set search_path = core, pg_temp
+as $$
+begin
+    insert into core.worker as w (name, queues, children)
+    values (p_worker, p_queues, p_children)
+    on conflict (name) do update set queues = excluded.queues,
+                                     children = excluded.children,
+                                     beat_at = now();
+
+    perform core.prolong(p_jobs, p_tokens);
 
     return query
-    select h.id from unnest(p_jobs, p_tokens) h (id, token)
-     where not exists (select from core.job j
-                        where j.id = h.id and j.token = h.token
-                          and j.state = 'running');
+    select case when j.state = 'cancelled' and j.token = h.token
+                     and j.ended_at > now() - interval '10 seconds'
+                then 'cancel' else 'lost' end,
+           h.id, null::text, null::int
+      from unnest(p_jobs, p_tokens) h (id, token)
+      left join core.job j on j.id = h.id
+     where j.id is null or j.token <> h.token or j.state <> 'running';
+end
+$$;
+
+-- As pools of earlier versions call it: the jobs that they hold no more.
+create or replace function work.beat(
+    p_worker text, p_queues text[], p_jobs uuid[], p_tokens bigint[])
+returns setof uuid
+language sql volatile security definer set search_path = core, pg_temp
+as $$
+    select h.job_id
+      from work.heartbeat(p_worker, p_queues,
+                          array_fill(1, array[cardinality(p_queues)]),
+                          p_jobs, p_tokens) h
+     where h.action in ('cancel', 'lost')
+$$;
+
+-- How far a job is; is it still held?
+create or replace function work.progress(
+    p_job uuid, p_token bigint, p_fraction real, p_text text)
+returns boolean
+language plpgsql volatile security definer set search_path = core, pg_temp
+as $$
+begin
+    update core.job j
+       set progress = greatest(0, least(1, p_fraction)),
+           progress_text = left(p_text, 200)
+     where j.id = p_job and j.token = p_token and j.state = 'running';
+
+    return found;
+end
+$$;
+
+-- Ends jobs whose result is their own.
+create or replace function work.finish(
+    p_jobs uuid[], p_tokens bigint[], p_results jsonb[])
+returns table (job_id uuid, accepted boolean, wake text[])
+language plpgsql volatile security definer set search_path = core, pg_temp
+set enable_seqscan = off set jit = off
+as $$
+begin
+    return query
+    with held as (
+        select l.id, h.result from core.job l
+          join unnest(p_jobs, p_tokens, p_results) h (id, token, result)
+            on h.id = l.id and h.token = l.token
+         where l.state = 'running'
+         order by l.id for update of l
+    ), done as (
+        update core.job j
+           set state = 'done', ended_at = now(), lease_until = null,
+               error = null, progress = 1, result = h.result
+          from held h where j.id = h.id
+        returning j.id
+    )
+    select h.id, d.id is not null, null::text[]
+      from unnest(p_jobs) h (id)
+      left join done d on d.id = h.id;
 end
 $$;
 
 -- Takes back what nobody holds any more.  A lease that ran out while
--- PostgreSQL was down gets 30 seconds in which its holder may beat.  Gone
--- ten times, a job is what kills its pools.
+-- PostgreSQL was down gets 30 seconds in which its holder may beat.  Gone as
+-- often as its kind allows, a job is what kills its pools.
+create or replace function core.state_of_lost(p_job core.job) returns text
+language sql stable set search_path = core, pg_temp
+as $$
+    select case when p_job.lost + 1 < k.max_lost then 'queued'
+                else 'dead' end
+      from core.job_kind k where k.kind = p_job.kind
+$$;
+
 create or replace function work.rescue() returns text[]
 language plpgsql volatile security definer set search_path = core, pg_temp
 as $$
 declare
-    j       record;
-    v_wake  text[] := '{}';
-    v_up    timestamptz := pg_postmaster_start_time();
+    j        core.job;
+    v_wake   text[] := '{}';
+    v_state  text;
+    v_up     timestamptz := pg_postmaster_start_time();
 begin
-    for j in select l.id, l.queue, l.kind, l.lost
+    for j in select l.*
                from core.job l
               where l.state = 'running' and l.lease_until < now()
                 and (l.lease_until > v_up
@@ -307,11 +282,13 @@ begin
               order by l.id limit 1000
                 for update skip locked
     loop
+        v_state := core.state_of_lost(j);
+
         -- one job whose triggers fail must not hold up all others
         begin
             update core.job r
-               set state = case when j.lost < 9 then 'queued' else 'dead' end,
-                   ended_at = case when j.lost < 9 then null else now() end,
+               set state = v_state,
+                   ended_at = case when v_state = 'dead' then now() end,
                    run_at = now(), sent_at = now(), lost = j.lost + 1,
                    lease_until = null, worker = null,
                    error = 'The worker that ran the job died.'
@@ -321,8 +298,10 @@ begin
             continue;
         end;
 
+        perform core.keep_attempt(j, 'lost',
+                                  'The worker that ran the job died.');
         perform core.count('jobs_rescued', j.kind);
-        v_wake := v_wake || case when j.lost < 9 then array[j.queue]
+        v_wake := v_wake || case when v_state = 'queued' then array[j.queue]
                                  else '{}'::text[] end;
     end loop;
 
@@ -339,12 +318,14 @@ language plpgsql volatile security definer set search_path = core, pg_temp
 as $$
 declare
     j        core.job := core.hold_job(p_job, p_token);
-    v_state  text := case when j.lost < 9 then 'queued' else 'dead' end;
+    v_state  text;
 begin
     if j.id is null then
         return query select false, null::text, '{}'::text[];
         return;
     end if;
+
+    v_state := core.state_of_lost(j);
 
     -- the row of a counter is locked last, after what the triggers lock
     update core.job r
@@ -353,6 +334,7 @@ begin
            run_at = now(), sent_at = null, lost = j.lost + 1,
            lease_until = null, worker = null, error = left(p_error, 500)
      where r.id = j.id;
+    perform core.keep_attempt(j, 'lost', p_error);
     perform core.count('jobs_rescued', j.kind);
 
     return query select true, v_state, '{}'::text[];
@@ -360,18 +342,19 @@ end
 $$;
 
 -- Queues that have due jobs which no entry was sent for within 30 seconds:
--- retries whose time has come, and what Redis lost.  Entries bring a worker
--- to claim and carry no job, so the oldest max jobs of a queue speak for all
--- behind them.  Nobody is brought to jobs of a suspended or deleted tenant.
--- A last row without a queue tells in how many milliseconds the next job
--- will be due; null: there is none.
+-- retries whose time has come, what a rate held back, and what Redis lost.
+-- Entries bring a worker to take and carry no job, so the oldest max jobs of
+-- a queue speak for all behind them.  Nobody is brought to jobs of a
+-- suspended or deleted tenant, nor to a queue that is paused.  A last row
+-- without a queue tells in how many milliseconds to look again at the
+-- latest; null: nothing is known to come.
 create or replace function work.due(p_max int)
 returns table (queue text, n bigint, next_ms int)
 language sql volatile security definer set search_path = core, pg_temp
 set enable_seqscan = off set enable_hashjoin = off set jit = off
 as $$
     with queue as (
-        select distinct k.queue from core.job_kind k
+        select q.name as queue from core.queue q where q.paused_at is null
     ), head as (
         select h.id
           from queue q
@@ -390,17 +373,27 @@ as $$
         update core.job j set sent_at = now()
           from held h where j.id = h.id
         returning j.queue
+    ), freed as (
+        update core.job_rate r set wake_at = null
+          from core.job_kind k
+         where r.wake_at <= now() and k.kind = r.kind
+        returning k.queue
+    ), woken as (
+        select s.queue from sent s union all select f.queue from freed f
     )
-    select s.queue, count(*), null::int from sent s group by s.queue
+    select w.queue, count(*), null::int from woken w group by w.queue
     union all
-    select null, 0, ceil(extract(epoch from least(min(l.run_at) - now(),
-                                                  min(l.most))) * 1000)::int
-      from queue q
-     cross join lateral (
-        select j.run_at, interval '1 hour' as most from core.job j
-         where j.queue = q.queue and j.state = 'queued'
-           and j.run_at > now()
-         order by j.run_at limit 1) l
+    select null, 0, ceil(extract(epoch from least(
+               min(l.at) - now(), interval '1 hour')) * 1000)::int
+      from (select (select j.run_at from core.job j
+                     where j.queue = q.queue and j.state = 'queued'
+                       and j.run_at > now()
+                     order by j.run_at limit 1) as at
+              from queue q
+            union all
+            (select r.wake_at from core.job_rate r
+              where r.wake_at > now() order by r.wake_at limit 1)) l
+    having min(l.at) is not null
 $$;
 
 -- Retention, a bounded number of rows a call; how many were removed.

@@ -8,9 +8,10 @@ select ('00000000-0000-7000-8000-00000000000' || n)::uuid, 'T' || n
   from generate_series(1, 3) n;
 
 -- a kind of its own: the others have rules that follow a job's end
+insert into core.queue values ('trial');
 insert into core.job_kind (kind, queue, soft_seconds, hard_seconds,
                            max_attempts, backoff_seconds, backoff_max)
-values ('probe', 'probe', 60, 90, 3, 2, 60);
+values ('trial', 'trial', 60, 90, 3, 2, 60);
 
 create temp table held (job_id uuid, tenant_id uuid, kind text, attempt int,
     token bigint, soft_seconds int, hard_seconds int, trace_id text,
@@ -22,13 +23,13 @@ language sql as $$
     select ('00000000-0000-7000-8000-00000000000' || p_n)::uuid
 $$;
 create function pg_temp.add(p_tenant int, p_name text, p_priority int
-    default 100, p_at timestamptz default now())
+    default 5, p_at timestamptz default now())
 returns uuid
 language plpgsql as $$
 begin
     perform core.use_tenant(pg_temp.tenant(p_tenant), null, 'system', null,
                             'trace-' || p_name);
-    return core.add_job('probe', jsonb_build_object('name', p_name),
+    return core.add_job('trial', jsonb_build_object('name', p_name),
                         pg_temp.tenant(p_tenant), p_priority, p_at);
 end $$;
 create function pg_temp.claim(p_max int default 1) returns text
@@ -40,7 +41,7 @@ begin
         insert into held (job_id, tenant_id, kind, attempt, token,
                           soft_seconds, hard_seconds, trace_id, args,
                           traceparent)
-        select * from work.claim('w', 'probe', p_max)
+        select * from work.claim('w', 'trial', p_max)
         returning args
     )
     select string_agg(c.args ->> 'name', ' ') into v_names from c;
@@ -49,16 +50,19 @@ end $$;
 create function pg_temp.last() returns held
 language sql as $$ select * from held order by n desc limit 1 $$;
 create function pg_temp.clear() returns void
-language sql as $$ delete from core.job; delete from held $$;
+language sql as $$
+    delete from core.job; delete from core.job_turn; delete from held
+$$;
 
 select results_eq(
     $$ select kind, queue, soft_seconds, hard_seconds, max_attempts
-         from work.kinds() where kind <> 'probe' $$,
+         from work.kinds() where kind <> 'trial' $$,
     $$ values ('call_processing', 'call_processing', 3600, 3660, 5),
+              ('probe', 'probe', 30, 60, 3),
               ('test_execution', 'test_execution', 120, 150, 3),
               ('validation', 'validation', 60, 90, 3) $$,
     'the kinds are those of the workers');
-select is(core.wake('probe', 2), array['probe', 'probe'],
+select is(core.wake('trial', 2), array['trial', 'trial'],
           'wake asks for one entry a job');
 
 -- claiming
@@ -67,13 +71,13 @@ select is(pg_temp.claim(), 'a', 'a queued job is claimed');
 select results_eq(
     $$ select kind, attempt, token, soft_seconds, hard_seconds, trace_id
          from held $$,
-    $$ values ('probe', 1, 1::bigint, 60, 90, 'trace-a') $$,
+    $$ values ('trial', 1, 1::bigint, 60, 90, 'trace-a') $$,
     'with all that a worker must know');
 select is(pg_temp.claim(), null, 'it is claimed once');
 select is((select lease_until - claimed_at from core.job),
-          interval '105 seconds',
+          interval '165 seconds',
           'without a supervisor the lease covers the hard limit');
-select work.beat('w', array['probe'], '{}', '{}');
+select work.beat('w', array['trial'], '{}', '{}');
 select pg_temp.add(1, 'b');
 select is(pg_temp.claim(), 'b', 'another one');
 select is((select lease_until - claimed_at from core.job
@@ -84,12 +88,12 @@ select is((select count(*) from work.claim('w', 'elsewhere', 5)), 0::bigint,
 
 -- order
 select pg_temp.clear();
-select pg_temp.add(1, 'late', 100), pg_temp.add(1, 'urgent', 1),
-       pg_temp.add(1, 'future', 0, now() + interval '1 hour');
+select pg_temp.add(1, 'late', 1), pg_temp.add(1, 'urgent', 9),
+       pg_temp.add(1, 'future', 10, now() + interval '1 hour');
 select is(pg_temp.claim(3), 'urgent late',
           'priority first, nothing before its time');
 select pg_temp.clear();
-select pg_temp.add(1, 'a' || n, 100, now() - interval '1 hour')
+select pg_temp.add(1, 'a' || n, 5, now() - interval '1 hour')
   from generate_series(1, 6) n;
 select pg_temp.add(2, 'b' || n) from generate_series(1, 2) n;
 select pg_temp.claim(4);
@@ -159,7 +163,7 @@ select ok(bool_and(extract(epoch from core.backoff(k, n)) between
               and 1.25 * least(60, 2 * 2 ^ (n - 1))),
           'backoff doubles up to the cap, with jitter')
   from core.job_kind k, generate_series(1, 40) n
- where k.kind = 'probe';
+ where k.kind = 'trial';
 
 -- the window: attempts of a job whose every attempt fails
 create function pg_temp.attempts(p_max int, p_window int, p_after int
@@ -174,7 +178,7 @@ begin
     update core.job_kind k
        set max_attempts = p_max, window_seconds = p_window, jitter = false,
            backoff_seconds = 1, backoff_max = p_cap
-     where k.kind = 'probe';
+     where k.kind = 'trial';
     perform pg_temp.add(1, 'a');
 
     loop
@@ -209,7 +213,7 @@ select is(run_at, now() + interval '1 hour',
 -- deferring
 select is(pg_temp.attempts(5, 60), '5:1,2,4,8', 'before it is put off');
 select pg_temp.clear();
-update core.job_kind set defer_seconds = 100 where kind = 'probe';
+update core.job_kind set defer_seconds = 100 where kind = 'trial';
 select pg_temp.add(1, 'a');
 select pg_temp.claim();
 select results_eq(
@@ -241,14 +245,14 @@ select results_eq(
 update core.job_kind
    set max_attempts = 3, window_seconds = null, jitter = true,
        backoff_seconds = 2
- where kind = 'probe';
+ where kind = 'trial';
 
 -- beat and rescue
 select pg_temp.clear();
 select pg_temp.add(1, 'a'), pg_temp.add(1, 'b');
 select pg_temp.claim(2);
 update core.job set lease_until = now() + interval '1 second';
-select is((select array_agg(b) from work.beat('w', '{probe}',
+select is((select array_agg(b) from work.beat('w', '{trial}',
               array(select job_id from held order by n),
               array[1, 5]::bigint[]) b),
           (select array_agg(job_id) from held where n = (pg_temp.last()).n),
@@ -256,16 +260,16 @@ select is((select array_agg(b) from work.beat('w', '{probe}',
 select is((select count(*) from core.job
             where lease_until = now() + interval '30 seconds'), 1::bigint,
           'and prolongs what is');
-update core.job set claimed_at = now() - interval '100 seconds',
+update core.job set claimed_at = now() - interval '160 seconds',
                     lease_until = now() + interval '1 second';
-select work.beat('w', '{probe}', array(select job_id from held),
+select work.beat('w', '{trial}', array(select job_id from held),
                  array[1, 1]::bigint[]);
 select is((select max(lease_until) from core.job),
           now() + interval '5 seconds',
           'never past the hard limit and its grace');
 select is(work.rescue(), '{}', 'a lease that runs is left alone');
 update core.job set lease_until = now() - interval '1 microsecond';
-select is(work.rescue(), '{probe,probe}',
+select is(work.rescue(), '{trial,trial}',
           'leases that ran out are taken back');
 select results_eq(
     $$ select distinct state, lost, run_at <= now() from core.job $$,
@@ -286,12 +290,12 @@ update core.job set state = 'running', ended_at = null, lost = 0,
 select is(work.rescue(),
           case when now() < pg_postmaster_start_time()
                             + interval '30 seconds'
-               then '{}' else '{probe,probe}' end::text[],
+               then '{}' else '{trial,trial}' end::text[],
           'leases that ran out while the server was down have a grace');
 
 -- due
 select pg_temp.clear();
-select pg_temp.add(1, 'a'), pg_temp.add(1, 'b', 100,
+select pg_temp.add(1, 'a'), pg_temp.add(1, 'b', 5,
                                         now() + interval '1 hour');
 select is((select count(*) from work.due(10) where queue is not null),
           0::bigint, 'what has just been sent is not due');
@@ -300,7 +304,7 @@ select is((select next_ms from work.due(10) where queue is null), 3600000,
 update core.job set sent_at = now() - interval '31 seconds';
 select results_eq($$ select queue, n from work.due(10)
                   where queue is not null $$,
-                  $$ values ('probe', 1::bigint) $$,
+                  $$ values ('trial', 1::bigint) $$,
                   'after a while it is sent again');
 select is((select count(*) from work.due(10) where queue is not null),
           0::bigint, 'once');
@@ -308,23 +312,23 @@ update core.job set run_at = now(), sent_at = null
  where args ->> 'name' = 'b';
 select results_eq($$ select queue, n from work.due(10)
                   where queue is not null $$,
-                  $$ values ('probe', 1::bigint) $$,
+                  $$ values ('trial', 1::bigint) $$,
                   'a job whose time has come is sent');
 select is((select next_ms from work.due(10) where queue is null), null,
           'no job waits for its time');
-select pg_temp.add(1, 'c', 100, now() + interval '1.2345 seconds');
+select pg_temp.add(1, 'c', 5, now() + interval '1.2345 seconds');
 select is((select next_ms from work.due(10) where queue is null), 1235,
           'what waits is told to the millisecond, rounded up');
 
 -- cancel
 select pg_temp.clear();
 select pg_temp.add(1, 'a'), pg_temp.add(1, 'b'), pg_temp.add(2, 'c');
-update core.job set priority = 1 where args ->> 'name' = 'a';
+update core.job set priority = 9 where args ->> 'name' = 'a';
 select pg_temp.claim();
 select core.use_tenant(pg_temp.tenant(1));
 select is(core.cancel_jobs(pg_temp.tenant(1)), 2,
           'a subject''s jobs are cancelled, queued and running');
-select is((select array_agg(b) from work.beat('w', '{probe}',
+select is((select array_agg(b) from work.beat('w', '{trial}',
               array[(pg_temp.last()).job_id], array[1]::bigint[]) b),
           array[(pg_temp.last()).job_id], 'the beat tells the child''s end');
 select is((select accepted from work.fail((pg_temp.last()).job_id, 1, 'x',
@@ -364,8 +368,8 @@ select is((select count(*) from core.refresh_token), 2::bigint,
 -- size: an index walk, not a scan of the queue
 select pg_temp.clear();
 insert into core.job (tenant_id, kind, queue, sent_at, priority, run_at)
-select pg_temp.tenant(1 + n % 3), 'probe', 'probe', now(),
-       n % 4, now() - n * interval '1 millisecond'
+select pg_temp.tenant(1 + n % 3), 'trial', 'trial', now(),
+       1 + n % 4, now() - n * interval '1 millisecond'
   from generate_series(1, 100000) n;
 analyze core.job;
 
@@ -380,15 +384,15 @@ end $$;
 select diag('claim of 1 from 100000: ' || round((percentile_cont(0.5)
            within group (order by t))::numeric, 2) || ' ms')
   from (select pg_temp.milliseconds(
-            'select * from work.claim(''w'', ''probe'', 1)') as t
+            'select * from work.claim(''w'', ''trial'', 1)') as t
           from generate_series(1, 50)) s;
 select cmp_ok(percentile_cont(0.5) within group (order by t)::numeric, '<',
               20.0, 'a claim from 100000 queued jobs stays quick')
   from (select pg_temp.milliseconds(
-            'select * from work.claim(''w'', ''probe'', 1)') as t
+            'select * from work.claim(''w'', ''trial'', 1)') as t
           from generate_series(1, 50)) s;
 select is((select count(*) from core.job where state = 'running'
-             and priority > 0), 0::bigint,
+             and priority < 4), 0::bigint,
           'and takes the most urgent ones');
 select cmp_ok(pg_temp.milliseconds('select * from work.due(100)'), '<',
               200.0, 'so does the look for due ones');
