@@ -50,6 +50,7 @@ struct worker_beat_s {
     int64_t                     deadline;
     int64_t                     retry_at;
     int64_t                     next_beat;
+    unsigned                    at;    /* server, see worker_db_params() */
     int                         backoff_ms;
     int                         ending;        /* bool: it is about ends[0] */
     int                         told;          /* bool: the log knows */
@@ -234,7 +235,7 @@ beat_connect(worker_beat_t *beat)
         return;
     }
 
-    worker_db_params(beat->settings, &params);
+    worker_db_params(beat->settings, beat->at, &params);
 
     beat->conn = PQconnectStartParams(params.keywords, params.values, 0);
 
@@ -406,6 +407,13 @@ beat_asking(worker_beat_t *beat)
             return;
         }
 
+        if (worker_db_demoted(result)) {
+            PQclear(result);
+            beat->at++;
+            beat_down(beat, "the server takes no writes");
+            return;
+        }
+
         beat_answered(beat, result);
         PQclear(result);
     }
@@ -456,6 +464,7 @@ beat_down(worker_beat_t *beat, const char *reason)
         beat->told = 1;
     }
 
+    beat->at += beat->state == BEAT_DOWN || beat->state == BEAT_CONNECTING;
     beat_close(beat);
 
     beat->backoff_ms = beat->backoff_ms == 0 ? BEAT_BACKOFF_MIN

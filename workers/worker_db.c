@@ -9,14 +9,11 @@
 #include <stdlib.h>
 
 #include "worker_clock.h"
-#include "worker_db.h"
+#include "worker_db_private.h"
 #include "worker_log.h"
 
 
-#define DB_PREPARED_MAX  64
 #define DB_SLACK_MS      3000          /* client side, over the server's */
-#define DB_BACKOFF_MIN   100
-#define DB_BACKOFF_MAX   3000
 #define DB_MEMBER_MAX    128
 
 
@@ -53,30 +50,13 @@ const char  worker_sql_lock[] = "select pg_try_advisory_lock($1::bigint)";
 const char  worker_sql_listen[] = "listen voice_event";
 
 
-struct worker_db_s {
-    const worker_settings_t  *settings;
-    PGconn                   *conn;    /* NULL: not connected */
-    const char               *prepared[DB_PREPARED_MAX];
-    unsigned                  nprepared;
-    unsigned                  generation;
-    int                       backoff_ms;
-    int64_t                   retry_at;
-    char                      problem[256];
-};
-
-
-static int db_connect(worker_db_t *db);
-static int db_connect_wait(worker_db_t *db, int64_t deadline);
 static worker_db_e db_execute(worker_db_t *db, const char *sql,
     const char *const *params, int nparams, PGresult **result);
 static worker_db_e db_prepare(worker_db_t *db, const char *sql, char name[16],
     PGresult **result);
 static worker_db_e db_answer(worker_db_t *db, PGresult **result);
+static worker_db_e db_failed(worker_db_t *db, const PGresult *result);
 static int db_stale(const char *sqlstate);
-static int db_wait(worker_db_t *db, short events, int64_t deadline);
-static void db_lost(worker_db_t *db, const char *reason);
-static void db_notice(void *data, const PGresult *result);
-static void one_line(char *out, size_t size, const char *text);
 
 
 worker_db_t *
@@ -111,7 +91,7 @@ worker_db_run(worker_db_t *db, const char *sql, const char *const *params,
 {
     *result = NULL;
 
-    if (db->conn == NULL && !db_connect(db)) {
+    if (db->conn == NULL && !worker_db_connect(db)) {
         return WORKER_DB_DOWN;
     }
 
@@ -153,7 +133,7 @@ worker_db_notified(worker_db_t *db)
     }
 
     if (!PQconsumeInput(db->conn)) {
-        db_lost(db, PQerrorMessage(db->conn));
+        worker_db_lost(db, PQerrorMessage(db->conn));
         return 0;
     }
 
@@ -189,6 +169,14 @@ worker_db_sqlstate(const PGresult *result)
 }
 
 
+/* read_only_sql_transaction */
+int
+worker_db_demoted(const PGresult *result)
+{
+    return strcmp(worker_db_sqlstate(result), "25006") == 0;
+}
+
+
 const char *
 worker_db_value(const PGresult *result, int row, const char *column)
 {
@@ -203,48 +191,6 @@ worker_db_value(const PGresult *result, int row, const char *column)
     }
 
     return PQgetvalue(result, row, number);
-}
-
-
-void
-worker_db_params(const worker_settings_t *settings,
-    worker_db_params_t *params)
-{
-    unsigned  i, n;
-
-    const struct {
-        const char  *keyword;
-        const char  *value;
-    } list[] = {
-        { "host", settings->postgres_host },
-        { "port", params->port },
-        { "dbname", settings->postgres_dbname },
-        { "user", settings->postgres_user },
-        { "password", settings->postgres_password },
-        { "application_name", "voicegate-worker" },
-        { "client_encoding", "UTF8" },
-        { "keepalives_idle", "10" },
-        { "keepalives_interval", "5" },
-        { "keepalives_count", "3" },
-        { "options", params->options }
-    };
-
-    snprintf(params->port, sizeof(params->port), "%d",
-             settings->postgres_port);
-    snprintf(params->options, sizeof(params->options),
-             "-c statement_timeout=%d", settings->postgres_statement_ms);
-
-    n = 0;
-
-    for (i = 0; i < VOICE_ARRAY_SIZE(list); i++) {
-        if (list[i].value[0] != '\0') {
-            params->keywords[n] = list[i].keyword;
-            params->values[n++] = list[i].value;
-        }
-    }
-
-    params->keywords[n] = NULL;
-    params->values[n] = NULL;
 }
 
 
@@ -269,74 +215,6 @@ worker_db_members(const char *text, worker_db_member_pt each, void *data)
 }
 
 
-static int
-db_connect(worker_db_t *db)
-{
-    int64_t             now;
-    worker_db_params_t  params;
-
-    now = worker_now_ms();
-
-    if (now < db->retry_at) {
-        return 0;
-    }
-
-    worker_db_params(db->settings, &params);
-
-    db->conn = PQconnectStartParams(params.keywords, params.values, 0);
-    if (db->conn == NULL) {
-        one_line(db->problem, sizeof(db->problem), "out of memory");
-        return 0;
-    }
-
-    if (!db_connect_wait(db, now
-                         + db->settings->postgres_connect_seconds * 1000))
-    {
-        return 0;
-    }
-
-    PQsetNoticeReceiver(db->conn, db_notice, NULL);
-    PQsetnonblocking(db->conn, 1);
-
-    db->backoff_ms = 0;
-    db->generation++;
-
-    return 1;
-}
-
-
-static int
-db_connect_wait(worker_db_t *db, int64_t deadline)
-{
-    short                      events;
-    PostgresPollingStatusType  state;
-
-    state = PGRES_POLLING_WRITING;
-
-    while (state != PGRES_POLLING_OK) {
-        if (PQstatus(db->conn) == CONNECTION_BAD) {
-            state = PGRES_POLLING_FAILED;
-        }
-
-        if (state == PGRES_POLLING_FAILED) {
-            db_lost(db, PQerrorMessage(db->conn));
-            return 0;
-        }
-
-        events = state == PGRES_POLLING_READING ? POLLIN : POLLOUT;
-
-        if (!db_wait(db, events, deadline)) {
-            db_lost(db, "timed out while connecting");
-            return 0;
-        }
-
-        state = PQconnectPoll(db->conn);
-    }
-
-    return 1;
-}
-
-
 static worker_db_e
 db_execute(worker_db_t *db, const char *sql, const char *const *params,
     int nparams, PGresult **result)
@@ -351,7 +229,7 @@ db_execute(worker_db_t *db, const char *sql, const char *const *params,
 
     if (!PQsendQueryPrepared(db->conn, name, nparams, params, NULL, NULL, 0))
     {
-        db_lost(db, PQerrorMessage(db->conn));
+        worker_db_lost(db, PQerrorMessage(db->conn));
         return WORKER_DB_DOWN;
     }
 
@@ -379,13 +257,13 @@ db_prepare(worker_db_t *db, const char *sql, char name[16],
         return WORKER_DB_OK;
     }
 
-    if (i == DB_PREPARED_MAX) {
-        db_lost(db, "too many statements");
+    if (i == WORKER_DB_PREPARED_MAX) {
+        worker_db_lost(db, "too many statements");
         return WORKER_DB_DOWN;
     }
 
     if (!PQsendPrepare(db->conn, name, sql, 0, NULL)) {
-        db_lost(db, PQerrorMessage(db->conn));
+        worker_db_lost(db, PQerrorMessage(db->conn));
         return WORKER_DB_DOWN;
     }
 
@@ -416,15 +294,15 @@ db_answer(worker_db_t *db, PGresult **result)
         flush = PQflush(db->conn);
 
         if (flush == -1 || !PQconsumeInput(db->conn)) {
-            db_lost(db, PQerrorMessage(db->conn));
+            worker_db_lost(db, PQerrorMessage(db->conn));
             goto down;
         }
 
         if (flush == 1 || PQisBusy(db->conn)) {
-            if (!db_wait(db, flush == 1 ? POLLIN | POLLOUT : POLLIN,
+            if (!worker_db_wait(db, flush == 1 ? POLLIN | POLLOUT : POLLIN,
                          deadline))
             {
-                db_lost(db, "timed out");
+                worker_db_lost(db, "timed out");
                 goto down;
             }
 
@@ -441,7 +319,7 @@ db_answer(worker_db_t *db, PGresult **result)
     }
 
     if (PQstatus(db->conn) == CONNECTION_BAD || *result == NULL) {
-        db_lost(db, PQerrorMessage(db->conn));
+        worker_db_lost(db, PQerrorMessage(db->conn));
         goto down;
     }
 
@@ -451,13 +329,9 @@ db_answer(worker_db_t *db, PGresult **result)
         return WORKER_DB_OK;
     }
 
-    one_line(db->problem, sizeof(db->problem), PQresultErrorMessage(*result));
-
-    if (db_stale(worker_db_sqlstate(*result))) {
-        worker_db_close(db);
+    if (db_failed(db, *result) == WORKER_DB_ERROR) {
+        return WORKER_DB_ERROR;
     }
-
-    return WORKER_DB_ERROR;
 
 down:
 
@@ -465,6 +339,26 @@ down:
     *result = NULL;
 
     return WORKER_DB_DOWN;
+}
+
+
+static worker_db_e
+db_failed(worker_db_t *db, const PGresult *result)
+{
+    if (worker_db_demoted(result)) {
+        db->at++;
+        worker_db_lost(db, PQresultErrorMessage(result));
+        return WORKER_DB_DOWN;
+    }
+
+    worker_db_line(db->problem, sizeof(db->problem),
+                   PQresultErrorMessage(result));
+
+    if (db_stale(worker_db_sqlstate(result))) {
+        worker_db_close(db);
+    }
+
+    return WORKER_DB_ERROR;
 }
 
 
@@ -483,72 +377,4 @@ db_stale(const char *sqlstate)
     }
 
     return 0;
-}
-
-
-static int
-db_wait(worker_db_t *db, short events, int64_t deadline)
-{
-    int            n;
-    int64_t        left;
-    struct pollfd  fd;
-
-    fd.fd = PQsocket(db->conn);
-    fd.events = events;
-
-    do {
-        left = deadline - worker_now_ms();
-        if (left <= 0) {
-            return 0;
-        }
-
-        n = poll(&fd, 1, (int) left);
-    } while (n == -1 && errno == EINTR);
-
-    return n == 1;
-}
-
-
-/* Closes, and lets the next attempt wait longer than this one did. */
-static void
-db_lost(worker_db_t *db, const char *reason)
-{
-    int  jitter;
-
-    one_line(db->problem, sizeof(db->problem), reason);
-    worker_db_close(db);
-
-    db->backoff_ms = db->backoff_ms == 0 ? DB_BACKOFF_MIN
-                                         : db->backoff_ms * 2;
-    if (db->backoff_ms > DB_BACKOFF_MAX) {
-        db->backoff_ms = DB_BACKOFF_MAX;
-    }
-
-    jitter = (int) (random() % (db->backoff_ms / 2 + 1));
-    db->retry_at = worker_now_ms() + db->backoff_ms / 2 + jitter;
-}
-
-
-static void
-db_notice(void *data, const PGresult *result)
-{
-    char  line[256];
-
-    (void) data;
-
-    one_line(line, sizeof(line), PQresultErrorMessage(result));
-    worker_log(WORKER_LOG_DEBUG, "postgres: %s", line);
-}
-
-
-static void
-one_line(char *out, size_t size, const char *text)
-{
-    size_t  i;
-
-    for (i = 0; i + 1 < size && text[i] != '\0' && text[i] != '\n'; i++) {
-        out[i] = text[i];
-    }
-
-    out[i] = '\0';
 }

@@ -56,8 +56,10 @@ void worker_db_destroy(worker_db_t *db);
 /*
  * Runs a statement of text parameters (NULL is SQL NULL).  Connects first if
  * needed, unless the last attempt failed a moment ago: then it is
- * WORKER_DB_DOWN at once.  sql must stay at its address, which is its name.
- * The result is the caller's (PQclear) unless WORKER_DB_DOWN.
+ * WORKER_DB_DOWN at once.  A server that takes no writes (any more) is left
+ * for the next one, and is WORKER_DB_DOWN.  sql must stay at its address,
+ * which is its name.  The result is the caller's (PQclear) unless
+ * WORKER_DB_DOWN.
  */
 worker_db_e worker_db_run(worker_db_t *db, const char *sql,
     const char *const *params, int nparams, PGresult **result)
@@ -77,13 +79,16 @@ const char *worker_db_problem(const worker_db_t *db);
 
 /* The SQLSTATE of a failed result, "" if it has none. */
 const char *worker_db_sqlstate(const PGresult *result);
+/* Was it refused because this server takes no writes (any more)? */
+int worker_db_demoted(const PGresult *result);
 /* A column of row 0 by name; NULL if there is no row, column or value. */
 const char *worker_db_value(const PGresult *result, int row,
     const char *column);
 
 /*
- * Keywords and values for PQconnectStartParams; both arrays have
- * WORKER_DB_KEYWORDS_MAX members, port_text has 16 bytes and options 64.
+ * Keywords and values for PQconnectStartParams, for one server of the list:
+ * libpq would wait for the first one that does not answer until the whole
+ * attempt is over.  It must take writes.
  */
 typedef struct {
     const char  *keywords[WORKER_DB_KEYWORDS_MAX];
@@ -92,7 +97,8 @@ typedef struct {
     char         options[64];
 } worker_db_params_t;
 
-void worker_db_params(const worker_settings_t *settings,
+/* at counts the servers, over and over. */
+void worker_db_params(const worker_settings_t *settings, unsigned at,
     worker_db_params_t *params);
 
 /*

@@ -112,6 +112,7 @@ keeper_round(keeper_t *k)
         keeper_locks(k);
         keeper_calls(k);
         keeper_objects(k);
+        worker_redis_watch(k->redis);
     }
 
     keeper_due(k);

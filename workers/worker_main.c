@@ -21,6 +21,7 @@
 #include "worker_db.h"
 #include "worker_jobs.h"
 #include "worker_log.h"
+#include "worker_redis.h"
 #include "worker_supervisor.h"
 
 
@@ -44,6 +45,7 @@ static int read_options(options_t *options, int argc, char **argv);
 static int speak(const options_t *options);
 static int run_pool(worker_settings_t *settings);
 static int take_pid_file(const worker_settings_t *settings);
+static int check_redis(const worker_settings_t *settings);
 static int check_kinds(const worker_settings_t *settings);
 static PGresult *fetch_kinds(const worker_settings_t *settings,
     worker_db_t *db);
@@ -225,7 +227,7 @@ run_pool(worker_settings_t *settings)
 
     fd = take_pid_file(settings);
 
-    if (fd == -1 || !check_kinds(settings)) {
+    if (fd == -1 || !check_redis(settings) || !check_kinds(settings)) {
         rc = 1;
         worker_settings_destroy(settings);
 
@@ -272,6 +274,36 @@ take_pid_file(const worker_settings_t *settings)
     }
 
     return fd;
+}
+
+
+/* One that may evict is refused; one that is away may come later. */
+static int
+check_redis(const worker_settings_t *settings)
+{
+    char                    problem[WORKER_PROBLEM_MAX];
+    worker_redis_t         *redis;
+    worker_redis_verdict_e  verdict;
+
+    redis = worker_redis_create(settings);
+    if (redis == NULL) {
+        worker_log(WORKER_LOG_ERROR, "out of memory");
+        return 0;
+    }
+
+    verdict = worker_redis_judge(redis, problem);
+    worker_redis_destroy(redis);
+
+    if (verdict == WORKER_REDIS_EVICTS) {
+        worker_log(WORKER_LOG_ERROR, "%s", problem);
+        return 0;
+    }
+
+    if (verdict == WORKER_REDIS_UNTOLD) {
+        worker_log(WORKER_LOG_WARN, "%s", problem);
+    }
+
+    return 1;
 }
 
 

@@ -11,7 +11,8 @@
 #include "worker_clock.h"
 #include "worker_db.h"
 #include "worker_log.h"
-#include "worker_redis.h"
+#include "voice_redis.h"
+#include "worker_redis_private.h"
 
 
 #define REDIS_WORDS_MAX    24
@@ -21,20 +22,11 @@
 #define REDIS_WAKES_MAX    100
 
 
-struct worker_redis_s {
-    const worker_settings_t  *settings;
-    redisContext             *context; /* NULL: not connected */
-    int                       backoff_ms;
-    int64_t                   retry_at;
-    int                       told;    /* bool: the log knows it is down */
-};
-
-
 static int redis_connect(worker_redis_t *redis);
-static int redis_authenticate(worker_redis_t *redis);
 static int redis_send(worker_redis_t *redis, const char *const *words);
 static redisReply *redis_answer(worker_redis_t *redis);
 static void redis_lost(worker_redis_t *redis, const char *reason);
+static void redis_away(worker_redis_t *redis);
 static void wake_member(void *data, const char *queue);
 
 
@@ -221,9 +213,6 @@ worker_redis_group(worker_redis_t *redis, const char *stream)
 static int
 redis_connect(worker_redis_t *redis)
 {
-    struct timeval            timeout;
-    const worker_settings_t  *settings;
-
     if (redis->context != NULL) {
         return 1;
     }
@@ -232,72 +221,19 @@ redis_connect(worker_redis_t *redis)
         return 0;
     }
 
-    settings = redis->settings;
-    timeout.tv_sec = settings->redis_timeout_ms / 1000;
-    timeout.tv_usec = settings->redis_timeout_ms % 1000 * 1000;
-
-    if (settings->redis_host[0] == '/') {
-        redis->context = redisConnectUnixWithTimeout(settings->redis_host,
-                                                     timeout);
-    } else {
-        redis->context = redisConnectWithTimeout(settings->redis_host,
-                                                 settings->redis_port,
-                                                 timeout);
-    }
-
-    if (redis->context == NULL || redis->context->err != 0) {
-        redis_lost(redis, redis->context == NULL ? "out of memory"
-                                                 : redis->context->errstr);
+    redis->context = worker_redis_find(redis);
+    if (redis->context == NULL) {
+        redis_away(redis);
         return 0;
-    }
-
-    if (redisSetTimeout(redis->context, timeout) != REDIS_OK) {
-        redis_lost(redis, "no timeout can be set");
-        return 0;
-    }
-
-    return redis_authenticate(redis);
-}
-
-
-static int
-redis_authenticate(worker_redis_t *redis)
-{
-    unsigned      n;
-    redisReply   *reply;
-    const char   *words[4];
-
-    if (redis->settings->redis_password[0] != '\0') {
-        n = 0;
-        words[n++] = "AUTH";
-
-        if (redis->settings->redis_user[0] != '\0') {
-            words[n++] = redis->settings->redis_user;
-        }
-
-        words[n++] = redis->settings->redis_password;
-        words[n] = NULL;
-
-        reply = redis_send(redis, words) ? redis_answer(redis) : NULL;
-        if (reply == NULL) {
-            return 0;
-        }
-
-        if (reply->type == REDIS_REPLY_ERROR) {
-            redis_lost(redis, reply->str);
-            freeReplyObject(reply);
-            return 0;
-        }
-
-        freeReplyObject(reply);
     }
 
     if (redis->told) {
-        worker_log(WORKER_LOG_INFO, "redis is back");
+        worker_log(WORKER_LOG_INFO, "redis is back at %s", redis->at);
         redis->told = 0;
     }
 
     redis->backoff_ms = 0;
+    redis->generation++;
 
     return 1;
 }
@@ -335,9 +271,8 @@ redis_answer(worker_redis_t *redis)
 
     answer = reply;
 
-    /* a Redis that still reads its file is as good as none */
     if (answer->type == REDIS_REPLY_ERROR
-        && strncmp(answer->str, "LOADING", 7) == 0)
+        && voice_redis_elsewhere(voice_span(answer->str, answer->len)))
     {
         redis_lost(redis, answer->str);
         freeReplyObject(answer);
@@ -351,8 +286,17 @@ redis_answer(worker_redis_t *redis)
 static void
 redis_lost(worker_redis_t *redis, const char *reason)
 {
+    worker_redis_problem(redis, reason);
+    redis_away(redis);
+}
+
+
+/* The next attempt waits longer than this one did. */
+static void
+redis_away(worker_redis_t *redis)
+{
     if (!redis->told) {
-        worker_log(WORKER_LOG_WARN, "redis is down: %s", reason);
+        worker_log(WORKER_LOG_WARN, "redis is down: %s", redis->problem);
         redis->told = 1;
     }
 

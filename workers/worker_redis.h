@@ -1,8 +1,9 @@
 
 /*
  * A synchronous Redis client on hiredis: one connection, opened when needed,
- * every wait bounded.  Redis only carries wake-ups, so "down" is an answer
- * that every caller lives with.
+ * every wait bounded.  It is the master's, whichever of the configured ones
+ * that is; who is no master any more is left.  Redis only carries wake-ups,
+ * so "down" is an answer that every caller lives with.
  */
 
 #ifndef WORKER_REDIS_H
@@ -40,6 +41,22 @@ redisReply *worker_redis_wait(worker_redis_t *redis,
 
 /* Does it answer? */
 int worker_redis_up(worker_redis_t *redis);
+
+typedef enum {
+    WORKER_REDIS_KEEPS = 0,            /* it evicts nothing */
+    WORKER_REDIS_EVICTS,
+    WORKER_REDIS_UNTOLD,               /* it does not say */
+    WORKER_REDIS_DOWN
+} worker_redis_verdict_e;
+
+/*
+ * May it evict what it holds?  problem has one line that says what to set, or
+ * why it is not known; "": all is well.
+ */
+worker_redis_verdict_e worker_redis_judge(worker_redis_t *redis,
+    char problem[WORKER_PROBLEM_MAX]);
+/* The same for a process that goes on: another one, or now and then; logs. */
+void worker_redis_watch(worker_redis_t *redis);
 
 /* Adds n entries (at most 100) to the stream of a queue. */
 void worker_redis_wake(worker_redis_t *redis, const char *queue, int n);

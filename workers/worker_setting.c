@@ -74,6 +74,30 @@ worker_set_address(worker_reader_t *reader, const worker_setting_t *row,
 
 
 voice_rc_t
+worker_set_endpoints(worker_reader_t *reader, const worker_setting_t *row,
+    const char *value)
+{
+    voice_endpoints_t  *list;
+
+    list = member(reader, row);
+    list->n = 0;
+
+    if (value[0] == '\0' && row->min == 0) {
+        return VOICE_OK;
+    }
+
+    if (voice_endpoints_parse(voice_span_str(value), list) != VOICE_OK) {
+        return worker_set_wrong(reader, "\"%s\" must be an IP address or an "
+                                "absolute path, or up to %d of them, "
+                                "IP:PORT, IP:PORT", row->name,
+                                VOICE_ENDPOINTS_MAX);
+    }
+
+    return VOICE_OK;
+}
+
+
+voice_rc_t
 worker_set_secret(worker_reader_t *reader, const worker_setting_t *row,
     const char *value)
 {

@@ -13,6 +13,7 @@
 
 
 #define WORKER_SECRET_MAX  4096
+#define WORKER_ROWS_MAX    256         /* of a table */
 
 
 typedef struct worker_setting_s  worker_setting_t;
@@ -24,7 +25,8 @@ typedef struct {
     worker_arena_t          *arena;
     const worker_setting_t  *table;    /* of the section */
     void                    *base;     /* struct that the table fills */
-    uint64_t                 seen;     /* bit a row: set in this section */
+    unsigned char            seen[WORKER_ROWS_MAX];    /* set in this
+                                          section, by row */
     unsigned                 line;
     char                    *problem;  /* WORKER_PROBLEM_MAX bytes */
 } worker_reader_t;
@@ -67,6 +69,9 @@ voice_rc_t worker_set_path(worker_reader_t *reader,
     const worker_setting_t *row, const char *value);
 /* An IP address or an absolute path. */
 voice_rc_t worker_set_address(worker_reader_t *reader,
+    const worker_setting_t *row, const char *value);
+/* A list of servers, see voice_endpoint.h; of at least min. */
+voice_rc_t worker_set_endpoints(worker_reader_t *reader,
     const worker_setting_t *row, const char *value);
 /* A path; the member gets what the file holds, white space at its end cut. */
 voice_rc_t worker_set_secret(worker_reader_t *reader,

@@ -22,13 +22,14 @@ const worker_setting_t  worker_root_table[] = {
       "", 0, 100,
       "Name of this pool in logs, leases and `/health`; empty: "
       "`<host>:<pid>`." },
-    { "postgres_host", worker_set_address, ROOT(postgres_host),
-      "/var/run/postgresql", 0, 0,
+    { "postgres_host", worker_set_endpoints, ROOT(postgres),
+      "/var/run/postgresql", 1, 0,
       "IP address or directory of the socket; no host names, for looking "
-      "one up blocks." },
+      "one up blocks.  Several, `IP:PORT, IP:PORT`, are a primary and its "
+      "standbys: whichever takes writes is used." },
     { "postgres_port", worker_set_number, ROOT(postgres_port),
       "5432", 1, 65535,
-      "Port, also part of the socket's name." },
+      "Port where an address has none, also part of a socket's name." },
     { "postgres_dbname", worker_set_text, ROOT(postgres_dbname),
       "voicegate", 1, 63,
       "Database." },
@@ -56,7 +57,24 @@ const worker_setting_t  worker_root_table[] = {
       "IP address or path of the socket." },
     { "redis_port", worker_set_number, ROOT(redis_port),
       "6379", 1, 65535,
-      "Port; not used with a socket." },
+      "Port where an address of a server has none." },
+    { "redis", worker_set_endpoints, ROOT(redis),
+      "", 0, 0,
+      "`IP:PORT, IP:PORT`, instead of `redis_host`: a master and its "
+      "replicas; whichever is the master is used." },
+    { "redis_sentinel", worker_set_endpoints, ROOT(sentinels),
+      "", 0, 0,
+      "`IP:PORT, IP:PORT, IP:PORT`, instead of both: Sentinels, who are "
+      "asked for the master's address (port 26379 where there is none)." },
+    { "redis_master", worker_set_text, ROOT(redis_master),
+      "", 0, 100,
+      "Name that the Sentinels have for the master." },
+    { "redis_sentinel_user", worker_set_text, ROOT(sentinel_user),
+      "", 0, 63,
+      "ACL user of the Sentinels; empty: the default user." },
+    { "redis_sentinel_password_file", worker_set_secret,
+      ROOT(sentinel_password), "", 0, WORKER_SECRET_MAX,
+      "File that holds the password of the Sentinels; empty: none." },
     { "redis_user", worker_set_text, ROOT(redis_user),
       "", 0, 63,
       "ACL user; empty: the default user." },
@@ -222,6 +240,10 @@ const worker_setting_t  worker_profile_table[] = {
 
 #undef ROOT
 #undef PROFILE
+
+
+_Static_assert(VOICE_ARRAY_SIZE(worker_root_table) <= WORKER_ROWS_MAX,
+               "worker_reader_t.seen has a place for each row");
 
 
 const char *const  worker_profile_names[WORKER_PROFILE_COUNT] = {

@@ -11,6 +11,7 @@
 
 #include <stdio.h>
 
+#include "voice_endpoint.h"
 #include "worker.h"
 
 
@@ -74,7 +75,7 @@ struct worker_settings_s {
     const char        *file;           /* where this was read from */
     const char        *worker_name;    /* default "<host>:<pid>" */
 
-    const char        *postgres_host;  /* IP address or socket directory */
+    voice_endpoints_t  postgres;       /* postgres_host, each with a port */
     int                postgres_port;
     const char        *postgres_dbname;
     const char        *postgres_user;
@@ -86,7 +87,12 @@ struct worker_settings_s {
     const char        *shard;          /* name of the database at the edge,
                                           "" = the main one */
 
-    const char        *redis_host;     /* IP address or socket path */
+    voice_endpoints_t  redis;          /* n 0: by Sentinels */
+    voice_endpoints_t  sentinels;      /* n 0: none */
+    const char        *redis_master;   /* that Sentinels are asked for */
+    const char        *sentinel_user;  /* "" = default */
+    const char        *sentinel_password;      /* secret; "" none */
+    const char        *redis_host;     /* where "redis" is not set */
     int                redis_port;
     const char        *redis_user;     /* ACL user, "" = default */
     const char        *redis_password; /* secret; "" none */

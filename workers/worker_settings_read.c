@@ -11,7 +11,8 @@
 #include "worker_setting.h"
 
 
-#define SETTINGS_LINE_MAX  1024
+#define SETTINGS_LINE_MAX      1024
+#define SETTINGS_SENTINEL_PORT 26379
 
 
 static voice_rc_t read_line(worker_reader_t *reader, char *line);
@@ -24,6 +25,7 @@ static voice_rc_t read_row(worker_reader_t *reader, const char *key,
     const char *value);
 static voice_rc_t section_defaults(worker_reader_t *reader);
 static voice_rc_t check_whole(worker_reader_t *reader);
+static voice_rc_t check_servers(worker_reader_t *reader);
 static voice_rc_t name_worker(worker_reader_t *reader);
 static char *trim(char *text);
 static int name_valid(const char *name);
@@ -159,7 +161,7 @@ add_profile(worker_reader_t *reader, unsigned kind, const char *name)
     reader->settings->nprofiles++;
     reader->table = worker_profile_table;
     reader->base = profile;
-    reader->seen = 0;
+    memset(reader->seen, 0, sizeof(reader->seen));
 
     return VOICE_OK;
 }
@@ -220,11 +222,11 @@ read_row(worker_reader_t *reader, const char *key, const char *value)
             continue;
         }
 
-        if (reader->seen & (1ull << i)) {
+        if (reader->seen[i]) {
             return worker_set_wrong(reader, "\"%s\" stands twice", key);
         }
 
-        reader->seen |= 1ull << i;
+        reader->seen[i] = 1;
 
         return row->set(reader, row, value);
     }
@@ -245,7 +247,7 @@ section_defaults(worker_reader_t *reader)
     for (i = 0; reader->table[i].name != NULL; i++) {
         row = &reader->table[i];
 
-        if (reader->seen & (1ull << i)) {
+        if (reader->seen[i]) {
             continue;
         }
 
@@ -277,6 +279,7 @@ check_whole(worker_reader_t *reader)
 {
     int                 children;
     unsigned            i;
+    voice_rc_t          rc;
     worker_settings_t  *settings;
 
     settings = reader->settings;
@@ -317,7 +320,43 @@ check_whole(worker_reader_t *reader)
                                 "%d children", WORKER_CHILDREN_MAX - 16);
     }
 
-    return name_worker(reader);
+    rc = check_servers(reader);
+
+    return rc == VOICE_OK ? name_worker(reader) : rc;
+}
+
+
+/* What the ports, and the single Redis, are where nothing else is said. */
+static voice_rc_t
+check_servers(worker_reader_t *reader)
+{
+    worker_settings_t  *settings;
+
+    settings = reader->settings;
+
+    if (settings->sentinels.n > 0 && settings->redis.n > 0) {
+        return worker_set_wrong(reader, "\"redis\" and \"redis_sentinel\" "
+                                "exclude each other");
+    }
+
+    if ((settings->sentinels.n > 0) != (settings->redis_master[0] != '\0')) {
+        return worker_set_wrong(reader, "\"redis_sentinel\" and "
+                                "\"redis_master\" need each other");
+    }
+
+    if (settings->sentinels.n == 0 && settings->redis.n == 0
+        && voice_endpoints_parse(voice_span_str(settings->redis_host),
+                                 &settings->redis)
+           != VOICE_OK)
+    {
+        return worker_set_wrong(reader, "\"redis_host\" is too long");
+    }
+
+    voice_endpoints_port(&settings->postgres, settings->postgres_port);
+    voice_endpoints_port(&settings->redis, settings->redis_port);
+    voice_endpoints_port(&settings->sentinels, SETTINGS_SENTINEL_PORT);
+
+    return VOICE_OK;
 }
 
 
