@@ -376,7 +376,7 @@ ngx_voice_api_needs(ngx_conf_t *cf, ngx_voice_main_conf_t *mcf)
     const char  *missing;
 
     missing = mcf->databases == NULL ? "voice_postgres"
-              : mcf->redis_conf.host.len == 0 ? "voice_redis"
+              : mcf->redis_conf.port == 0 ? "voice_redis"
               : mcf->signing_kid.len == 0 ? "voice_jwt_key"
               : mcf->functions == NULL ? "voice_functions" : NULL;
 

@@ -22,23 +22,6 @@ static ngx_int_t ngx_voice_conf_keys(ngx_conf_t *cf,
 static void ngx_voice_conf_keys_free(void *data);
 
 
-static const ngx_voice_field_t  ngx_voice_redis_fields[] = {
-    { ngx_string("host"), NGX_VOICE_FIELD_TEXT,
-      offsetof(ngx_voice_redis_conf_t, host), 0, 0 },
-    { ngx_string("port"), NGX_VOICE_FIELD_PORT,
-      offsetof(ngx_voice_redis_conf_t, port), 1, 65535 },
-    { ngx_string("password_file"), NGX_VOICE_FIELD_SECRET,
-      offsetof(ngx_voice_redis_conf_t, password), 0, 0 },
-    { ngx_string("queue"), NGX_VOICE_FIELD_NUMBER,
-      offsetof(ngx_voice_redis_conf_t, queue), 1, 1000000 },
-    { ngx_string("connect_timeout"), NGX_VOICE_FIELD_MSEC,
-      offsetof(ngx_voice_redis_conf_t, connect_timeout), 1, 600000 },
-    { ngx_string("timeout"), NGX_VOICE_FIELD_MSEC,
-      offsetof(ngx_voice_redis_conf_t, command_timeout), 1, 600000 },
-    { ngx_null_string, 0, 0, 0, 0 }
-};
-
-
 static const ngx_voice_field_t  ngx_voice_jwt_key_fields[] = {
     { ngx_string("kid"), NGX_VOICE_FIELD_TEXT,
       offsetof(ngx_voice_jwt_key_conf_t, kid), 0, 0 },
@@ -58,42 +41,6 @@ static const struct {
     { ngx_string("HS384"), VOICE_JWT_HS384 },
     { ngx_string("HS512"), VOICE_JWT_HS512 }
 };
-
-
-char *
-ngx_voice_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_voice_redis_conf_t  *redis;
-    ngx_voice_main_conf_t   *mcf = conf;
-
-    (void) cmd;
-
-    redis = &mcf->redis_conf;
-
-    if (redis->host.len != 0) {
-        return "is duplicate";
-    }
-
-    redis->port = 6379;
-    redis->queue = 1024;
-    redis->connect_timeout = 2000;
-    redis->command_timeout = 1000;
-
-    if (ngx_voice_conf_fields(cf, ngx_voice_redis_fields, redis) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    if (!ngx_voice_conf_address(&redis->host)) {
-        return ngx_voice_conf_refuse(cf, "\"host\" must be an IP address or "
-                                     "the path of a socket");
-    }
-
-    if (redis->host.data[0] == '/') {
-        redis->port = 0;
-    }
-
-    return NGX_CONF_OK;
-}
 
 
 char *

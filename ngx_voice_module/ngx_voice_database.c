@@ -21,14 +21,14 @@ static void ngx_voice_database_copy(ngx_voice_pg_conf_t *to,
 
 static const ngx_voice_field_t  ngx_voice_pg_fields[] = {
     { ngx_string("name"), NGX_VOICE_FIELD_TEXT, NGX_VOICE_PG(name), 0, 0 },
-    { ngx_string("host"), NGX_VOICE_FIELD_TEXT,
-      NGX_VOICE_PG(conf.host), 0, 0 },
-    { ngx_string("port"), NGX_VOICE_FIELD_TEXT,
-      NGX_VOICE_PG(conf.port), 0, 0 },
-    { ngx_string("replica_host"), NGX_VOICE_FIELD_TEXT,
-      NGX_VOICE_PG(replica_conf.host), 0, 0 },
-    { ngx_string("replica_port"), NGX_VOICE_FIELD_TEXT,
-      NGX_VOICE_PG(replica_conf.port), 0, 0 },
+    { ngx_string("host"), NGX_VOICE_FIELD_SERVERS,
+      NGX_VOICE_PG(conf.servers), 0, 0 },
+    { ngx_string("port"), NGX_VOICE_FIELD_NUMBER,
+      NGX_VOICE_PG(conf.port), 1, 65535 },
+    { ngx_string("replica_host"), NGX_VOICE_FIELD_SERVERS,
+      NGX_VOICE_PG(replica_conf.servers), 0, 0 },
+    { ngx_string("replica_port"), NGX_VOICE_FIELD_NUMBER,
+      NGX_VOICE_PG(replica_conf.port), 1, 65535 },
     { ngx_string("dbname"), NGX_VOICE_FIELD_TEXT,
       NGX_VOICE_PG(conf.dbname), 0, 0 },
     { ngx_string("user"), NGX_VOICE_FIELD_TEXT,
@@ -78,11 +78,12 @@ ngx_voice_conf_postgres(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return ngx_voice_conf_refuse(cf, reason);
     }
 
+    voice_endpoints_port(&database->conf.servers,
+                         (int) database->conf.port);
     ngx_voice_database_copy(&database->slow_conf, &database->conf);
 
-    /* an empty host would be the main one's */
-
-    if (database->replica_conf.host.len != 0) {
+    if (database->replica_conf.servers.n != 0) {
+        database->replica_conf.any = 1;
         ngx_voice_database_copy(&database->replica_conf, &database->conf);
         database->replica_conf.size = database->slow_conf.size;
         database->replica_conf.query_timeout =
@@ -111,7 +112,7 @@ ngx_voice_databases_create(ngx_array_t *databases, ngx_cycle_t *cycle)
             return NGX_ERROR;
         }
 
-        if (database->replica_conf.host.len != 0) {
+        if (database->replica_conf.servers.n != 0) {
             database->replica = ngx_voice_pg_create(&database->replica_conf,
                                                     cycle->pool, cycle->log);
             if (database->replica == NULL) {
@@ -270,7 +271,7 @@ ngx_voice_database_add(ngx_conf_t *cf, ngx_voice_main_conf_t *mcf)
     ngx_memzero(database, sizeof(ngx_voice_database_t));
 
     ngx_str_set(&database->name, NGX_VOICE_DATABASE_MAIN);
-    ngx_str_set(&database->conf.port, "5432");
+    database->conf.port = 5432;
     database->conf.size = 4;
     database->conf.depth = 8;
     database->conf.queue = 1024;
@@ -291,11 +292,8 @@ ngx_voice_database_check(const ngx_voice_main_conf_t *mcf,
     ngx_uint_t             i;
     ngx_voice_database_t  *other;
 
-    if (!ngx_voice_conf_address(&database->conf.host)
-        || (database->replica_conf.host.len != 0
-            && !ngx_voice_conf_address(&database->replica_conf.host)))
-    {
-        return "\"host\" must be the directory of a socket or an IP address";
+    if (database->conf.servers.n == 0) {
+        return "\"host\" is needed";
     }
 
     if (database->conf.dbname.len == 0 || database->conf.user.len == 0) {
@@ -371,17 +369,15 @@ static void
 ngx_voice_database_copy(ngx_voice_pg_conf_t *to,
     const ngx_voice_pg_conf_t *from)
 {
-    ngx_uint_t  replica;
-
-    replica = to->host.len != 0;
-
-    if (!replica) {
-        to->host = from->host;
-    }
-
-    if (to->port.len == 0) {
+    if (to->port == 0) {
         to->port = from->port;
     }
+
+    if (to->servers.n == 0) {
+        to->servers = from->servers;
+    }
+
+    voice_endpoints_port(&to->servers, (int) to->port);
 
     to->dbname = from->dbname;
     to->user = from->user;

@@ -20,7 +20,7 @@ typedef struct {
     ngx_str_t             name;
     ngx_voice_pg_conf_t   conf;
     ngx_voice_pg_conf_t   slow_conf;
-    ngx_voice_pg_conf_t   replica_conf;    /* host.len 0: none */
+    ngx_voice_pg_conf_t   replica_conf;    /* servers.n 0: none */
     ngx_voice_pg_conf_t   ingest_conf;     /* size 0: none */
 
     /* of this process */

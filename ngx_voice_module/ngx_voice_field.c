@@ -12,6 +12,9 @@
 
 static ngx_int_t ngx_voice_conf_field(ngx_conf_t *cf,
     const ngx_voice_field_t *field, ngx_str_t *value, void *conf);
+static ngx_int_t ngx_voice_conf_servers(ngx_conf_t *cf,
+    const ngx_voice_field_t *field, const ngx_str_t *value,
+    voice_endpoints_t *servers);
 static ngx_int_t ngx_voice_conf_number(ngx_conf_t *cf,
     const ngx_voice_field_t *field, ngx_str_t *value, ngx_int_t *number);
 static ngx_int_t ngx_voice_conf_secret(ngx_conf_t *cf, ngx_str_t *path,
@@ -114,21 +117,6 @@ ngx_voice_conf_read(ngx_conf_t *cf, const ngx_str_t *path, size_t max,
 }
 
 
-ngx_uint_t
-ngx_voice_conf_address(const ngx_str_t *host)
-{
-    u_char  inet6[16];
-
-    if (host->len == 0) {
-        return 0;
-    }
-
-    return host->data[0] == '/'
-           || ngx_inet_addr(host->data, host->len) != INADDR_NONE
-           || ngx_inet6_addr(host->data, host->len, inet6) == NGX_OK;
-}
-
-
 char *
 ngx_voice_conf_refuse(ngx_conf_t *cf, const char *reason)
 {
@@ -171,6 +159,10 @@ ngx_voice_conf_field(ngx_conf_t *cf, const ngx_voice_field_t *field,
         return ngx_voice_conf_secret(cf, value, at);
     }
 
+    if (field->type == NGX_VOICE_FIELD_SERVERS) {
+        return ngx_voice_conf_servers(cf, field, value, at);
+    }
+
     if (ngx_voice_conf_number(cf, field, value, &number) != NGX_OK) {
         return NGX_ERROR;
     }
@@ -188,6 +180,25 @@ ngx_voice_conf_field(ngx_conf_t *cf, const ngx_voice_field_t *field,
     default:
         *(ngx_uint_t *) at = number;
         break;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_voice_conf_servers(ngx_conf_t *cf, const ngx_voice_field_t *field,
+    const ngx_str_t *value, voice_endpoints_t *servers)
+{
+    if (voice_endpoints_parse(voice_span((char *) value->data, value->len),
+                              servers)
+        != VOICE_OK)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" must be an IP address or the path of a "
+                           "socket, or up to %i of them, split by commas",
+                           &field->key, (ngx_int_t) VOICE_ENDPOINTS_MAX);
+        return NGX_ERROR;
     }
 
     return NGX_OK;

@@ -20,7 +20,10 @@ typedef enum {
     NGX_VOICE_FIELD_NUMBER,
     NGX_VOICE_FIELD_SIZE,                  /* bytes, "1m" */
     NGX_VOICE_FIELD_MSEC,
-    NGX_VOICE_FIELD_PORT
+    NGX_VOICE_FIELD_PORT,
+    NGX_VOICE_FIELD_SERVERS                /* voice_endpoints_t: addresses
+                                              and paths, never names, which
+                                              would block to be resolved */
 } ngx_voice_field_e;
 
 
@@ -46,10 +49,6 @@ ngx_int_t ngx_voice_conf_fields_from(ngx_conf_t *cf, ngx_uint_t first,
 /* Reads a whole file of at most max bytes into cf->pool, NUL after. */
 ngx_int_t ngx_voice_conf_read(ngx_conf_t *cf, const ngx_str_t *path,
     size_t max, ngx_str_t *text);
-
-/* Is it an IP address or a path?  A name would have to be resolved, which
- * blocks. */
-ngx_uint_t ngx_voice_conf_address(const ngx_str_t *host);
 
 /* Logs why the directive is refused; gives NGX_CONF_ERROR. */
 char *ngx_voice_conf_refuse(ngx_conf_t *cf, const char *reason);

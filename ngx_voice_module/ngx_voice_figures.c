@@ -84,6 +84,7 @@ ngx_voice_figures_update(ngx_voice_main_conf_t *mcf)
         [NGX_VOICE_GAUGE_pg_waiting] = pg.waiting,
         [NGX_VOICE_GAUGE_redis_connected] = redis.connected,
         [NGX_VOICE_GAUGE_redis_in_flight] = redis.in_flight,
+        [NGX_VOICE_GAUGE_redis_evicts] = redis.evicts,
         [NGX_VOICE_GAUGE_ingest_lanes] = ingest.lanes,
         [NGX_VOICE_GAUGE_ingest_held] = ingest.held,
         [NGX_VOICE_GAUGE_ingest_in_flight] = ingest.in_flight,

@@ -77,21 +77,24 @@ static ngx_command_t  ngx_voice_commands[] = {
       NULL },
 
     /*
-     * Syntax:  voice_postgres [name=main] host=path|address dbname=name
-     *          user=name [port=5432] [password_file=file] [pool=4]
-     *          [slow_pool=1] [depth=8] [queue=1024] [connect_timeout=3s]
-     *          [timeout=5s] [slow_timeout=30s] [replica_host=path|address]
-     *          [replica_port=5432];
+     * Syntax:  voice_postgres [name=main] host=path|address[:port],...
+     *          dbname=name user=name [port=5432] [password_file=file]
+     *          [pool=4] [slow_pool=1] [depth=8] [queue=1024]
+     *          [connect_timeout=3s] [timeout=5s] [slow_timeout=30s]
+     *          [replica_host=path|address[:port],...] [replica_port=5432];
      * Default: -
      * Context: http
      *
      * A database; may be given several times.  The first one is the main
      * one; a tenant whose "shard" is the name of another one has all its
      * data there.  host is the directory of its socket or an IP address,
-     * never a name.  Each nginx process holds pool connections, slow_pool
-     * more for operations marked x-slow, and one to ask for changes.  A
-     * connection takes up to depth queries at once, queue more may wait.
-     * timeout is counted from the arrival of a query to its answer.
+     * never a name; of several, a primary and its standbys, the one that
+     * takes writes is used, each having connect_timeout to answer.  An IPv6
+     * address with a port is in brackets.  Each nginx process holds pool
+     * connections, slow_pool more for operations marked x-slow, and one to
+     * ask for changes.  A connection takes up to depth queries at once,
+     * queue more may wait.  timeout is counted from the arrival of a query
+     * to its answer.
      * Operations marked x-slow are asked of the replica, where there is one
      * and it answers.
      */
@@ -132,14 +135,20 @@ static ngx_command_t  ngx_voice_commands[] = {
       NULL },
 
     /*
-     * Syntax:  voice_redis host=address|path [port=6379]
+     * Syntax:  voice_redis host=address[:port],...|path [port=6379]
      *          [password_file=file] [queue=1024] [connect_timeout=2s]
      *          [timeout=1s];
+     *          voice_redis sentinel=address[:port],... master=name
+     *          [sentinel_password_file=file] ...;
      * Default: -
      * Context: http
      *
      * The Redis whose streams wake the workers; one connection a process,
-     * up to queue commands in flight, timeout for each.
+     * up to queue commands in flight, timeout for each.  Of several hosts, a
+     * master and its replicas, the one that is the master is used; Sentinels
+     * (port 26379) are asked for it.  An IPv6 address with a port is in
+     * brackets.  Each step of the search has connect_timeout.  It must not
+     * evict what it holds: voice_redis_evicts in /metrics tells.
      */
     { ngx_string("voice_redis"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,

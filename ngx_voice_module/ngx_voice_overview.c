@@ -295,8 +295,10 @@ ngx_voice_overview_redis(ngx_voice_main_conf_t *mcf)
 
     ngx_voice_redis_figures(mcf->redis, &figures);
 
-    return json_pack("{s:b, s:I, s:I, s:I, s:I, s:I}",
+    return json_pack("{s:b, s:s, s:s?, s:I, s:I, s:I, s:I, s:I}",
                      "connected", (int) figures.connected,
+                     "server", figures.server,
+                     "memory", figures.memory,
                      "in_flight", (json_int_t) figures.in_flight,
                      "connects", (json_int_t) figures.connects,
                      "failures", (json_int_t) figures.failures,

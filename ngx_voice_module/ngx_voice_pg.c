@@ -64,34 +64,41 @@ ngx_voice_pg_create(ngx_voice_pg_conf_t *conf, ngx_pool_t *pool,
 void
 ngx_voice_pg_destroy(ngx_voice_pg_pool_t *pool)
 {
-    ngx_uint_t             i;
-    ngx_queue_t           *q;
-    ngx_voice_pg_query_t  *query;
-
     if (pool->destroyed) {
         return;
     }
 
     pool->destroyed = 1;
 
-    for (i = 0; i < pool->conf->size; i++) {
-        ngx_voice_pg_conn_close(&pool->conns[i]);
-    }
+    ngx_voice_pg_reset(pool);
 
     if (pool->control != NULL) {
         ngx_voice_pg_destroy(pool->control);
-    }
-
-    while (!ngx_queue_empty(&pool->waiting)) {
-        q = ngx_queue_head(&pool->waiting);
-        query = ngx_queue_data(q, ngx_voice_pg_query_t, queue);
-        ngx_voice_pg_finish(query, NGX_VOICE_PG_DOWN);
     }
 
     ngx_voice_pg_deliver(pool);
 
     if (pool->deliver.posted) {
         ngx_delete_posted_event(&pool->deliver);
+    }
+}
+
+
+void
+ngx_voice_pg_reset(ngx_voice_pg_pool_t *pool)
+{
+    ngx_uint_t             i;
+    ngx_queue_t           *q;
+    ngx_voice_pg_query_t  *query;
+
+    for (i = 0; i < pool->conf->size; i++) {
+        ngx_voice_pg_conn_close(&pool->conns[i]);
+    }
+
+    while (!ngx_queue_empty(&pool->waiting)) {
+        q = ngx_queue_head(&pool->waiting);
+        query = ngx_queue_data(q, ngx_voice_pg_query_t, queue);
+        ngx_voice_pg_finish(query, NGX_VOICE_PG_DOWN);
     }
 }
 
@@ -405,7 +412,7 @@ ngx_voice_pg_pick(ngx_voice_pg_pool_t *pool)
     for (i = 0; i < pool->conf->size; i++) {
         conn = &pool->conns[i];
 
-        if (conn->state != NGX_VOICE_PG_READY
+        if (conn->state != NGX_VOICE_PG_READY || conn->demoted
             || conn->in_flight >= pool->conf->depth)
         {
             continue;

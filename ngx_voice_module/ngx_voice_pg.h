@@ -13,6 +13,8 @@
 #include <ngx_event.h>
 #include <libpq-fe.h>
 
+#include "voice_endpoint.h"
+
 
 #define NGX_VOICE_PG_PARAMS_MAX  14
 
@@ -24,8 +26,10 @@ typedef struct ngx_voice_pg_query_s  ngx_voice_pg_query_t;
 /* Set at configuration time; addresses and paths only, no host names. */
 typedef struct {
     ngx_str_t   name;                  /* "main", "slow": logs, metrics */
-    ngx_str_t   host;                  /* directory of the socket or an IP */
-    ngx_str_t   port;
+    voice_endpoints_t  servers;        /* the primary and its standbys; a
+                                          path is the socket's directory */
+    ngx_uint_t  port;                  /* of servers that have none */
+    ngx_uint_t  any;                   /* also one that takes no writes */
     ngx_str_t   dbname;
     ngx_str_t   user;
     ngx_str_t   password;              /* empty: none */
@@ -79,11 +83,11 @@ typedef struct {
 
 
 /*
- * A pool for this process; conf and statements live as long.  Connections
- * are opened at once and reopened with jittered exponential backoff.  The
- * first query that must be cancelled opens one more, for cancels.  A process
- * that exits closes idle connections, and opens one again when needed.
- * NULL: out of memory.
+ * A pool for this process; conf and statements live as long.  Connections go
+ * to whichever of the servers takes writes, are opened at once and reopened
+ * with jittered exponential backoff.  The first query that must be cancelled
+ * opens one more, for cancels.  A process that exits closes idle connections,
+ * and opens one again when needed.  NULL: out of memory.
  */
 ngx_voice_pg_pool_t *ngx_voice_pg_create(ngx_voice_pg_conf_t *conf,
     ngx_pool_t *pool, ngx_log_t *log);
@@ -99,7 +103,8 @@ void ngx_voice_pg_destroy(ngx_voice_pg_pool_t *pool);
  * copied; a text may not hold NUL).  Each query is its own implicit
  * transaction (one sync).  One that was rolled back by a serialization
  * failure, a deadlock, a stale statement or another query's cancel is run
- * once more.
+ * once more; one that met a server which takes no writes any more, until
+ * there is one that does, within its time.
  * Returns a handle, valid until done is called; NULL if out of memory.  The
  * callback never runs inside this call.
  */

@@ -20,7 +20,7 @@
 
 
 static void ngx_voice_pg_kill(ngx_voice_pg_conn_t *conn);
-static ngx_voice_pg_pool_t *ngx_voice_pg_control(ngx_voice_pg_pool_t *pool);
+static ngx_voice_pg_pool_t *ngx_voice_pg_control(ngx_voice_pg_conn_t *conn);
 static void ngx_voice_pg_killed(void *data, ngx_voice_pg_e outcome,
     PGresult **result);
 
@@ -112,7 +112,7 @@ ngx_voice_pg_kill(ngx_voice_pg_conn_t *conn)
 
     ngx_add_timer(&conn->timer, NGX_VOICE_PG_QUARANTINE_TIME);
 
-    control = ngx_voice_pg_control(pool);
+    control = ngx_voice_pg_control(conn);
     if (control == NULL) {
         return;
     }
@@ -126,18 +126,34 @@ ngx_voice_pg_kill(ngx_voice_pg_conn_t *conn)
 }
 
 
+/* A backend's number says nothing on another server. */
 static ngx_voice_pg_pool_t *
-ngx_voice_pg_control(ngx_voice_pg_pool_t *pool)
+ngx_voice_pg_control(ngx_voice_pg_conn_t *conn)
 {
-    ngx_voice_pg_conf_t  *conf;
+    ngx_voice_pg_pool_t     *pool;
+    ngx_voice_pg_conf_t     *conf;
+    const voice_endpoint_t  *server;
+
+    pool = conn->pool;
+    conf = &pool->control_conf;
+    server = &pool->conf->servers.at[conn->server];
 
     if (pool->control != NULL) {
+
+        if (ngx_memcmp(&conf->servers.at[0], server,
+                       sizeof(voice_endpoint_t))
+            != 0)
+        {
+            conf->servers.at[0] = *server;
+            ngx_voice_pg_reset(pool->control);
+        }
+
         return pool->control;
     }
 
-    conf = &pool->control_conf;
-
     *conf = *pool->conf;
+    conf->servers.at[0] = *server;
+    conf->servers.n = 1;
     conf->size = 1;
     conf->depth = NGX_VOICE_PG_CONTROL_DEPTH;
     conf->queue = NGX_VOICE_PG_CONTROL_QUEUE;

@@ -17,6 +17,8 @@
 #define NGX_VOICE_PG_FIRM         1000     /* up so long: no backoff */
 
 
+static void ngx_voice_pg_conn_next(ngx_voice_pg_conn_t *conn,
+    const char *reason);
 static ngx_msec_t ngx_voice_pg_backoff(ngx_uint_t attempts);
 static ngx_int_t ngx_voice_pg_conn_attach(ngx_voice_pg_conn_t *conn,
     ngx_uint_t event);
@@ -51,6 +53,7 @@ ngx_voice_pg_conn_open(ngx_voice_pg_conn_t *conn)
     conn->serial = 0;
     conn->silent = 0;
     conn->cancelled = 0;
+    conn->demoted = 0;
 
     conn->session = ngx_create_pool(4096, conn->pool->log);
     if (conn->session == NULL) {
@@ -119,6 +122,15 @@ ngx_voice_pg_conn_lost(ngx_voice_pg_conn_t *conn, const char *reason)
 
     pool = conn->pool;
 
+    if (conn->state == NGX_VOICE_PG_CONNECTING
+        && ++conn->tried < pool->conf->servers.n)
+    {
+        ngx_voice_pg_conn_next(conn, reason);
+        return;
+    }
+
+    conn->tried = 0;
+
     level = (conn->attempts == 0) ? NGX_LOG_ERR : NGX_LOG_INFO;
 
     /* libpq's text may have several lines: the first says it */
@@ -145,6 +157,21 @@ ngx_voice_pg_conn_lost(ngx_voice_pg_conn_t *conn, const char *reason)
     ngx_add_timer(&conn->timer, ngx_voice_pg_backoff(conn->attempts));
 
     ngx_voice_pg_give_up(pool);
+}
+
+
+/* This server does not do, and there are others: no attempt has failed yet. */
+static void
+ngx_voice_pg_conn_next(ngx_voice_pg_conn_t *conn, const char *reason)
+{
+    ngx_log_error(NGX_LOG_INFO, conn->pool->log, 0,
+                  "voice pg \"%V\": server left for the next: %*s",
+                  &conn->pool->conf->name, strcspn(reason, "\n"), reason);
+
+    ngx_voice_pg_conn_close(conn);
+
+    conn->state = NGX_VOICE_PG_BACKOFF;
+    ngx_add_timer(&conn->timer, ngx_voice_pg_backoff(0));
 }
 
 
@@ -278,6 +305,8 @@ ngx_voice_pg_conn_ready(ngx_voice_pg_conn_t *conn)
 
     conn->state = NGX_VOICE_PG_READY;
     conn->opened = ngx_current_msec;
+    conn->tried = 0;
+    pool->good = conn->server;
     pool->figures.connects++;
 
     ngx_log_error(NGX_LOG_INFO, pool->log, 0,
@@ -324,6 +353,12 @@ ngx_voice_pg_conn_read_handler(ngx_event_t *ev)
 
     if (!open || PQstatus(conn->pg) == CONNECTION_BAD) {
         ngx_voice_pg_conn_lost(conn, PQerrorMessage(conn->pg));
+        return;
+    }
+
+    if (conn->demoted && conn->in_flight == 0) {
+        ngx_voice_pg_conn_lost(conn, "the server takes no writes");
+        ngx_voice_pg_dispatch(conn->pool);
         return;
     }
 

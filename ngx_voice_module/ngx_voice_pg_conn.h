@@ -39,7 +39,10 @@ struct ngx_voice_pg_conn_s {
     ngx_event_t            timer;
     ngx_queue_t            sent;
     ngx_uint_t             in_flight;  /* length of sent */
-    ngx_uint_t             attempts;   /* failed since it last stood firm */
+    ngx_uint_t             attempts;   /* rounds through all servers that
+                                          failed since it stood firm */
+    ngx_uint_t             tried;      /* servers in this round */
+    ngx_uint_t             server;     /* the one of this connection */
     ngx_msec_t             opened;     /* when it became ready */
 
     ngx_pool_t            *session;    /* lives from open to close */
@@ -51,6 +54,7 @@ struct ngx_voice_pg_conn_s {
     ngx_voice_pg_query_t  *killer;     /* its cancel, in pool->control */
     unsigned               cancelled:1;   /* a cancel was sent in it */
     unsigned               silent:1;      /* last step gave no result */
+    unsigned               demoted:1;     /* takes no writes: no new query */
 };
 
 
@@ -80,6 +84,7 @@ struct ngx_voice_pg_pool_s {
     ngx_log_t               *log;
     ngx_pool_t              *pool;
     ngx_voice_pg_conn_t     *conns;    /* conf->size of them */
+    ngx_uint_t               good;     /* server that last was */
     ngx_queue_t              waiting;
     ngx_queue_t              finished;
     ngx_event_t              deliver;  /* posted while finished is not empty */
@@ -105,6 +110,9 @@ void ngx_voice_pg_finish(ngx_voice_pg_query_t *query, ngx_voice_pg_e outcome);
 
 /* A query that left conn->sent unanswered waits again, before all others. */
 void ngx_voice_pg_requeue(ngx_voice_pg_query_t *query);
+
+/* Closes all connections; all queries get NGX_VOICE_PG_DOWN. */
+void ngx_voice_pg_reset(ngx_voice_pg_pool_t *pool);
 
 /* If no connection can be hoped for, those who wait are told. */
 void ngx_voice_pg_give_up(ngx_voice_pg_pool_t *pool);

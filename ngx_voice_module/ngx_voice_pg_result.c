@@ -13,6 +13,7 @@ typedef struct {
     const char  *function;             /* of the server's source; NULL: any */
     unsigned     forget:1;             /* prepare the statement again */
     unsigned     cancelled:1;          /* only where a cancel was sent */
+    unsigned     elsewhere:1;          /* by another server, however often */
 } ngx_voice_pg_retry_t;
 
 
@@ -29,13 +30,15 @@ static const ngx_voice_pg_retry_t *ngx_voice_pg_find_retry(
 /* Errors that rolled the query back whole, and that a second try may avoid. */
 static const ngx_voice_pg_retry_t  ngx_voice_pg_retries[] = {
     /* the statement is gone, or its result type has changed */
-    { "26000", NULL, 1, 0 },
-    { "0A000", "RevalidateCachedQuery", 1, 0 },
+    { "26000", NULL, 1, 0, 0 },
+    { "0A000", "RevalidateCachedQuery", 1, 0, 0 },
     /* a cancel that was meant for the query before */
-    { "57014", NULL, 0, 1 },
+    { "57014", NULL, 0, 1, 0 },
     /* serialization failure, deadlock */
-    { "40001", NULL, 0, 0 },
-    { "40P01", NULL, 0, 0 }
+    { "40001", NULL, 0, 0, 0 },
+    { "40P01", NULL, 0, 0, 0 },
+    /* read_only_sql_transaction: it was the primary */
+    { "25006", NULL, 0, 0, 1 }
 };
 
 
@@ -178,7 +181,16 @@ ngx_voice_pg_again(ngx_voice_pg_conn_t *conn, ngx_voice_pg_query_t *query)
         ngx_voice_pg_conn_forget(conn, query);
     }
 
-    if (query->retried || query->abandoned) {
+    if (retry->elsewhere) {
+
+        if (conn->pool->conf->any) {
+            return NGX_DECLINED;
+        }
+
+        conn->demoted = 1;
+    }
+
+    if ((query->retried && !retry->elsewhere) || query->abandoned) {
         return NGX_DECLINED;
     }
 

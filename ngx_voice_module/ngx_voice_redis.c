@@ -14,6 +14,8 @@
 #define NGX_VOICE_REDIS_BACKOFF_MIN  100       /* ms */
 #define NGX_VOICE_REDIS_BACKOFF_MAX  5000
 #define NGX_VOICE_REDIS_FIRM         1000      /* up so long: no backoff */
+#define NGX_VOICE_REDIS_NEXT         5         /* before the next of a round */
+#define NGX_VOICE_REDIS_JUDGE        30000     /* between two looks */
 
 
 struct ngx_voice_redis_command_s {
@@ -26,13 +28,12 @@ struct ngx_voice_redis_command_s {
 
 static void ngx_voice_redis_open(ngx_voice_redis_t *redis);
 static redisAsyncContext *ngx_voice_redis_connect(
-    const ngx_voice_redis_conf_t *conf);
+    const voice_endpoint_t *target);
+static ngx_msec_t ngx_voice_redis_backoff(ngx_voice_redis_t *redis,
+    const char *reason);
 static void ngx_voice_redis_timer_handler(ngx_event_t *ev);
 static void ngx_voice_redis_connected(const redisAsyncContext *context,
     int status);
-static void ngx_voice_redis_greet(ngx_voice_redis_t *redis);
-static void ngx_voice_redis_greeted(void *data, const redisReply *reply);
-static void ngx_voice_redis_ready(ngx_voice_redis_t *redis);
 static ngx_voice_redis_command_t *ngx_voice_redis_issue(
     ngx_voice_redis_t *redis, ngx_uint_t argc, const ngx_str_t *argv);
 static void ngx_voice_redis_reply(redisAsyncContext *context, void *reply,
@@ -54,6 +55,10 @@ ngx_voice_redis_create(ngx_voice_redis_conf_t *conf, ngx_pool_t *pool,
     redis->conf = conf;
     redis->log = log;
 
+    if (conf->judge == NULL) {
+        conf->judge = redis;
+    }
+
     redis->timer.handler = ngx_voice_redis_timer_handler;
     redis->timer.data = redis;
     redis->timer.log = log;
@@ -69,6 +74,10 @@ void
 ngx_voice_redis_destroy(ngx_voice_redis_t *redis)
 {
     redis->destroyed = 1;
+
+    if (redis->conf->judge == redis) {
+        redis->conf->judge = NULL;
+    }
 
     ngx_voice_redis_close(redis, "destroyed");
 
@@ -103,6 +112,23 @@ ngx_voice_redis_send(ngx_voice_redis_t *redis, ngx_uint_t argc,
 }
 
 
+ngx_voice_redis_command_t *
+ngx_voice_redis_ask(ngx_voice_redis_t *redis, ngx_uint_t argc,
+    const ngx_str_t *argv, ngx_voice_redis_done_pt done)
+{
+    ngx_voice_redis_command_t  *command;
+
+    command = ngx_voice_redis_issue(redis, argc, argv);
+
+    if (command != NULL) {
+        command->done = done;
+        command->data = redis;
+    }
+
+    return command;
+}
+
+
 void
 ngx_voice_redis_cancel(ngx_voice_redis_command_t *command)
 {
@@ -114,8 +140,15 @@ void
 ngx_voice_redis_figures(const ngx_voice_redis_t *redis,
     ngx_voice_redis_figures_t *figures)
 {
+    static const char *const  memory[] = { "keeps", "evicts", "untold" };
+
     *figures = redis->figures;
     figures->connected = (redis->state == NGX_VOICE_REDIS_READY);
+    figures->server = redis->at;
+    figures->memory = redis->conf->judged ? memory[redis->conf->verdict]
+                                          : NULL;
+    figures->evicts = redis->conf->judged
+                      && redis->conf->verdict == VOICE_REDIS_EVICTS;
 }
 
 
@@ -127,7 +160,9 @@ ngx_voice_redis_open(ngx_voice_redis_t *redis)
     redis->state = NGX_VOICE_REDIS_CONNECTING;
     redis->reason = NULL;
 
-    context = ngx_voice_redis_connect(redis->conf);
+    ngx_voice_redis_aim(redis);
+
+    context = ngx_voice_redis_connect(&redis->target);
 
     if (context == NULL) {
         ngx_voice_redis_retry(redis, "out of memory");
@@ -159,22 +194,11 @@ ngx_voice_redis_open(ngx_voice_redis_t *redis)
 
 /* NULL: out of memory. */
 static redisAsyncContext *
-ngx_voice_redis_connect(const ngx_voice_redis_conf_t *conf)
+ngx_voice_redis_connect(const voice_endpoint_t *target)
 {
-    char                host[NGX_UNIX_ADDRSTRLEN + 1];
-    redisAsyncContext  *context;
-
-    (void) ngx_cpystrn((u_char *) host, conf->host.data,
-                       ngx_min(conf->host.len + 1, sizeof(host)));
-
-    if (conf->port == 0) {
-        context = redisAsyncConnectUnix(host);
-
-    } else {
-        context = redisAsyncConnect(host, conf->port);
-    }
-
-    return context;
+    return voice_endpoint_local(target)
+           ? redisAsyncConnectUnix(target->host)
+           : redisAsyncConnect(target->host, target->port);
 }
 
 
@@ -193,36 +217,64 @@ ngx_voice_redis_close(ngx_voice_redis_t *redis, const char *reason)
 void
 ngx_voice_redis_retry(ngx_voice_redis_t *redis, const char *reason)
 {
-    ngx_uint_t  level, shift;
+    ngx_uint_t  lost;
     ngx_msec_t  delay;
 
     if (redis->destroyed) {
         return;
     }
 
-    if (redis->opened != 0
-        && ngx_current_msec - redis->opened >= NGX_VOICE_REDIS_FIRM)
-    {
+    lost = redis->opened != 0;
+
+    if (lost && ngx_current_msec - redis->opened >= NGX_VOICE_REDIS_FIRM) {
         redis->attempts = 0;
     }
 
     redis->opened = 0;
+    redis->state = NGX_VOICE_REDIS_BACKOFF;
+
+    if (redis->found) {
+        delay = NGX_VOICE_REDIS_NEXT;
+
+    } else if (!lost && ngx_voice_redis_miss(redis) == NGX_AGAIN) {
+        delay = NGX_VOICE_REDIS_NEXT;
+        ngx_log_error(NGX_LOG_INFO, redis->log, 0,
+                      "voice redis \"%s\": left for the next: %s",
+                      redis->at, reason);
+
+    } else {
+        delay = ngx_voice_redis_backoff(redis, reason);
+    }
+
+    ngx_add_timer(&redis->timer, delay);
+}
+
+
+static ngx_msec_t
+ngx_voice_redis_backoff(ngx_voice_redis_t *redis, const char *reason)
+{
+    ngx_uint_t  level;
+    ngx_msec_t  delay;
+
     redis->figures.failures++;
 
     level = (redis->attempts == 0) ? NGX_LOG_ERR : NGX_LOG_INFO;
 
     ngx_log_error(level, redis->log, 0,
-                  "voice redis \"%V\": connection lost or refused: %s",
-                  &redis->conf->host, reason);
+                  "voice redis \"%s\": connection lost or refused: %s",
+                  redis->at, reason);
 
-    redis->state = NGX_VOICE_REDIS_BACKOFF;
-    shift = ngx_min(redis->attempts, 6);
-    delay = ngx_min(NGX_VOICE_REDIS_BACKOFF_MIN << shift,
+    if (redis->elsewhere) {
+        redis->elsewhere = 0;
+        redis->next++;
+    }
+
+    delay = ngx_min(NGX_VOICE_REDIS_BACKOFF_MIN << ngx_min(redis->attempts, 6),
                     NGX_VOICE_REDIS_BACKOFF_MAX);
-    delay = delay / 2 + (ngx_msec_t) ngx_random() % (delay / 2 + 1);
     redis->attempts++;
+    redis->tried = 0;
 
-    ngx_add_timer(&redis->timer, delay);
+    return delay / 2 + (ngx_msec_t) ngx_random() % (delay / 2 + 1);
 }
 
 
@@ -233,11 +285,20 @@ ngx_voice_redis_timer_handler(ngx_event_t *ev)
 
     redis = ev->data;
 
-    if (redis->state == NGX_VOICE_REDIS_BACKOFF) {
-        ngx_voice_redis_open(redis);
+    switch (redis->state) {
 
-    } else {
+    case NGX_VOICE_REDIS_BACKOFF:
+        ngx_voice_redis_open(redis);
+        break;
+
+    case NGX_VOICE_REDIS_READY:
+        ngx_add_timer(&redis->timer, NGX_VOICE_REDIS_JUDGE);
+        ngx_voice_redis_judge(redis);
+        break;
+
+    default:
         ngx_voice_redis_close(redis, "connecting timed out");
+        break;
     }
 }
 
@@ -255,64 +316,20 @@ ngx_voice_redis_connected(const redisAsyncContext *context, int status)
 }
 
 
-static void
-ngx_voice_redis_greet(ngx_voice_redis_t *redis)
-{
-    ngx_str_t                   argv[2];
-    ngx_voice_redis_command_t  *command;
-
-    if (redis->conf->password.len == 0) {
-        ngx_voice_redis_ready(redis);
-        return;
-    }
-
-    redis->state = NGX_VOICE_REDIS_GREETING;
-
-    ngx_str_set(&argv[0], "AUTH");
-    argv[1] = redis->conf->password;
-
-    command = ngx_voice_redis_issue(redis, 2, argv);
-
-    if (command != NULL) {
-        command->done = ngx_voice_redis_greeted;
-        command->data = redis;
-    }
-
-    /* without it the connect timer ends the attempt */
-}
-
-
-static void
-ngx_voice_redis_greeted(void *data, const redisReply *reply)
-{
-    ngx_voice_redis_t  *redis;
-
-    redis = data;
-
-    if (reply == NULL) {
-        return;
-    }
-
-    if (reply->type == REDIS_REPLY_ERROR) {
-        ngx_voice_redis_close(redis, "password refused");
-        return;
-    }
-
-    ngx_voice_redis_ready(redis);
-}
-
-
-static void
+void
 ngx_voice_redis_ready(ngx_voice_redis_t *redis)
 {
-    ngx_del_timer(&redis->timer);
+    ngx_add_timer(&redis->timer, NGX_VOICE_REDIS_JUDGE);
 
+    redis->tried = 0;
     redis->state = NGX_VOICE_REDIS_READY;
     redis->opened = ngx_current_msec;
     redis->figures.connects++;
 
     ngx_log_error(NGX_LOG_INFO, redis->log, 0,
-                  "voice redis \"%V\": connected", &redis->conf->host);
+                  "voice redis \"%s\": connected", redis->at);
+
+    ngx_voice_redis_judge(redis);
 
     if (redis->listener != NULL) {
         redis->listener->ready(redis->listener_data);
@@ -370,6 +387,7 @@ static void
 ngx_voice_redis_reply(redisAsyncContext *context, void *reply, void *data)
 {
     void                       *receiver;
+    const redisReply           *r;
     ngx_voice_redis_t          *redis;
     ngx_voice_redis_done_pt     done;
     ngx_voice_redis_command_t  *command;
@@ -379,8 +397,18 @@ ngx_voice_redis_reply(redisAsyncContext *context, void *reply, void *data)
     done = command->done;
     receiver = command->data;
 
+    r = reply;
+
+    if (r != NULL && r->type == REDIS_REPLY_ERROR
+        && voice_redis_elsewhere(voice_span(r->str, r->len)))
+    {
+        redis->elsewhere = 1;
+        ngx_voice_redis_close(redis, "it takes no commands as a master");
+        r = NULL;
+    }
+
     /* the context is going: nothing can be sent from the callback */
-    if (reply == NULL) {
+    if (r == NULL) {
         redis->state = NGX_VOICE_REDIS_CLOSING;
     }
 
@@ -393,7 +421,7 @@ ngx_voice_redis_reply(redisAsyncContext *context, void *reply, void *data)
     ngx_free(command);
 
     if (done != NULL) {
-        done(receiver, reply);
+        done(receiver, r);
     }
 }
 

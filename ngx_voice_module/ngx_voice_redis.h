@@ -1,8 +1,8 @@
 
 /*
  * Asynchronous Redis client on hiredis in nginx's event loop: one connection
- * a process, reopened with jittered backoff, a timer for each command.  Knows
- * no HTTP.
+ * to the master, whichever of several servers that is, reopened with jittered
+ * backoff, a timer for each step and each command.  Knows no HTTP.
  */
 
 #ifndef NGX_VOICE_REDIS_H
@@ -14,18 +14,30 @@
 #include <ngx_event.h>
 #include <hiredis/async.h>
 
+#include "voice_endpoint.h"
+#include "voice_redis.h"
+
 
 typedef struct ngx_voice_redis_s          ngx_voice_redis_t;
 typedef struct ngx_voice_redis_command_s  ngx_voice_redis_command_t;
 
 
 typedef struct {
-    ngx_str_t   host;                  /* IP address or path of a socket */
-    in_port_t   port;                  /* 0: host is a path */
-    ngx_str_t   password;              /* empty: none */
-    ngx_msec_t  connect_timeout;
-    ngx_msec_t  command_timeout;
-    ngx_uint_t  queue;                 /* commands in flight, at most */
+    voice_endpoints_t      servers;    /* n 0: Sentinels are asked */
+    in_port_t              port;       /* of servers that have none */
+    voice_endpoints_t      sentinels;  /* n 0: none */
+    ngx_str_t              master;     /* its name at the Sentinels */
+    ngx_str_t              sentinel_password;  /* empty: none */
+    ngx_str_t              password;   /* empty: none */
+    ngx_msec_t             connect_timeout;    /* of each step */
+    ngx_msec_t             command_timeout;
+    ngx_uint_t             queue;      /* commands in flight, at most */
+
+    /* of this process */
+    ngx_voice_redis_t     *judge;      /* of its clients the one that looks
+                                          whether Redis may evict */
+    ngx_uint_t             judged;     /* verdict is known */
+    voice_redis_memory_e   verdict;
 } ngx_voice_redis_conf_t;
 
 
@@ -45,6 +57,11 @@ typedef struct {
     ngx_uint_t  failures;
     ngx_uint_t  timeouts;
     ngx_uint_t  rejected;
+    ngx_uint_t  evicts;                /* it may evict what it holds */
+    const char *memory;                /* "keeps", "evicts", "untold"; NULL:
+                                          not known yet */
+    const char *server;                /* the one of the connection, or last
+                                          tried */
 } ngx_voice_redis_figures_t;
 
 

@@ -273,8 +273,8 @@ ngx_voice_watch_identity(const ngx_voice_pg_conf_t *conf)
     uint32_t  crc;
 
     ngx_crc32_init(crc);
-    ngx_crc32_update(&crc, conf->host.data, conf->host.len);
-    ngx_crc32_update(&crc, conf->port.data, conf->port.len);
+    ngx_crc32_update(&crc, (u_char *) conf->servers.at,
+                     conf->servers.n * sizeof(voice_endpoint_t));
     ngx_crc32_update(&crc, conf->dbname.data, conf->dbname.len);
     ngx_crc32_final(crc);
 

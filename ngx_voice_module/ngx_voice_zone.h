@@ -141,6 +141,8 @@ typedef enum {
         "Connections to Redis that are open.")                               \
     ROW(redis_in_flight, "voice_redis_in_flight",                            \
         "Redis commands sent and not yet answered.")                         \
+    ROW(redis_evicts, "voice_redis_evicts",                                  \
+        "Processes whose Redis may evict what it holds: it must not.")       \
     ROW(ingest_lanes, "voice_ingest_lanes",                                  \
         "Lanes that have packets.")                                          \
     ROW(ingest_held, "voice_ingest_held",                                    \
