@@ -210,7 +210,7 @@ begin
 
     if c.processing_state <> 'ARCHIVED' and core.packets_kept(c.day) then
         perform core.add_job('call_processing',
-            jsonb_build_object('call_id', c.id), c.id, 100,
+            jsonb_build_object('call_id', c.id), c.id, 5,
             greatest(now() + core.call_redrive_after(c.drive), j.run_at));
     end if;
 end
