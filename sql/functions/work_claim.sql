@@ -1,5 +1,8 @@
 -- Which jobs a worker gets: docs/design.md "Jobs".
 
+-- It returns more than at first.
+drop function if exists work.take(text, text, int);
+
 set local role voice_work;
 
 -- The tenants that have queued jobs of a queue's kinds, who was served
@@ -272,11 +275,13 @@ begin
 end
 $$;
 
+-- wait_ms: since it was due; defer_left: seconds for which it may still be
+-- put off.
 create or replace function work.take(p_worker text, p_queue text, p_max int)
 returns table (job_id uuid, tenant_id uuid, kind text, attempt int,
                token bigint, soft_seconds int, hard_seconds int,
                heavy boolean, result_seconds int, trace_id text, args jsonb,
-               traceparent text)
+               traceparent text, wait_ms int, defer_left int)
 language plpgsql volatile security definer set search_path = core, pg_temp
 set enable_seqscan = off set jit = off
 as $$
@@ -318,7 +323,11 @@ begin
          where j.id = any (v_ids) and k.kind = j.kind
         returning j.id, j.tenant_id, j.kind, j.attempt, j.token,
                   k.soft_seconds, k.hard_seconds, k.heavy, k.result_seconds,
-                  j.trace_id, j.args, j.traceparent
+                  j.trace_id, j.args, j.traceparent,
+                  least(2147483647, extract(epoch from now() - j.run_at)
+                                    * 1000)::int,
+                  greatest(0, k.defer_seconds
+                              - extract(epoch from j.deferred_for))::int
     )
     select t.* from taken t order by array_position(v_ids, t.id);
 end
