@@ -168,9 +168,30 @@ as $$
      where j.id = h.id and k.kind = j.kind
 $$;
 
+-- How many children a pool should have of its queues: what was decided for
+-- each, shared evenly by the pools that live, the first by name have the
+-- rest.
+create or replace function core.pool_targets(
+    p_worker text, p_queues text[], out queue text, out target int)
+returns setof record
+language sql stable set search_path = core, pg_temp
+as $$
+    select s.queue, (s.target / p.n + (p.before < s.target % p.n)::int)::int
+      from core.queue_scale s
+     cross join lateral (
+        select count(*) as n, count(*) filter (where w.name < p_worker)
+                                  as before
+          from core.worker w
+         where s.queue = any (w.queues)
+           and w.beat_at > now() - interval '15 seconds') p
+     where s.queue = any (p_queues) and s.enabled and s.target is not null
+       and p.n > 0
+$$;
+
 -- The supervisor lives and so do these children, so many of each queue.
 -- Rows of action cancel: its child is asked to end the job; lost: the job is
--- not held any more, its child is killed.
+-- not held any more, its child is killed; scale: so many children the queue
+-- should have here.
 create or replace function work.heartbeat(
     p_worker text, p_queues text[], p_children int[], p_jobs uuid[],
     p_tokens bigint[])
@@ -193,7 +214,10 @@ begin
            h.id, null::text, null::int
       from unnest(p_jobs, p_tokens) h (id, token)
       left join core.job j on j.id = h.id
-     where j.id is null or j.token <> h.token or j.state <> 'running';
+     where j.id is null or j.token <> h.token or j.state <> 'running'
+    union all
+    select 'scale', null::uuid, t.queue, t.target
+      from core.pool_targets(p_worker, p_queues) t;
 end
 $$;
 

@@ -184,6 +184,25 @@ update core.worker set beat_at = now() - interval '20 seconds'
  where name = 'v';
 select is(pg_temp.take(100), 'a5 a6', 'a pool that is gone has no share');
 
+-- who has how many children
+insert into core.queue_scale (queue, target) values ('trial', 7);
+select work.heartbeat('v', '{other,trial}', '{9,2}', '{}', '{}');
+select is((select target from work.heartbeat('w', '{trial}', '{3}', '{}', '{}')
+            where action = 'scale' and queue = 'trial'), 3,
+          'two pools share seven children');
+select is((select target from work.heartbeat('v', '{trial}', '{3}', '{}', '{}')
+            where action = 'scale' and queue = 'trial'), 4,
+          'the first has the odd one');
+update core.worker set beat_at = now() - interval '20 seconds'
+ where name = 'v';
+select is((select target from work.heartbeat('w', '{trial}', '{3}', '{}', '{}')
+            where action = 'scale' and queue = 'trial'), 7,
+          'a pool that is alone has all');
+select is((select count(*) from work.heartbeat('w', '{other}', '{3}', '{}',
+                                               '{}')
+            where action = 'scale'), 0::bigint,
+          'of its own queues only');
+
 -- what was not begun
 select is((select work.give_back(array_agg(id), array_agg(token))
              from core.job where state = 'running' and tenant_id is not null
