@@ -29,3 +29,24 @@ on conflict (kind) do update set
     defer_seconds = excluded.defer_seconds,
     prefetch = excluded.prefetch,
     heavy = excluded.heavy;
+
+-- What a kind's end has done by itself, and who undoes it.
+update core.job_kind k
+   set retry_instead = i.retry, cancel_instead = i.cancel
+  from (values
+    ('test_execution',
+     'Its execution has ended with it; what failed of a run is repeated by'
+     || ' POST /api/v1/test-runs/{subject}/retry.',
+     'It is a part of a run, which is cancelled by'
+     || ' POST /api/v1/test-runs/{subject}/cancel.'),
+    ('validation',
+     'Its execution has ended with it; what failed of a run is repeated by'
+     || ' POST /api/v1/test-runs/{subject}/retry.',
+     'It is a part of a run, which is cancelled by'
+     || ' POST /api/v1/test-runs/{subject}/cancel.'),
+    ('call_processing',
+     'A call is processed again by a job of its own; see'
+     || ' GET /api/v1/jobs?subject_id={subject}.',
+     'A call cannot be left half done; it is erased by'
+     || ' DELETE /api/v1/calls/{subject}.')) i (kind, retry, cancel)
+ where k.kind = i.kind;

@@ -27,13 +27,15 @@ my $body = Voice::Resources::bodies($rival);
 
 my @operations = sort { $a->{operationId} cmp $b->{operationId} }
     values %{$voice->{operations}};
-# Plans are the platform's, no tenant's; a packet begins the call that it does
-# not find.
-my @addressed = grep { $_->{path} =~ /\{/ && $_->{path} !~ m{/plans/}
+# Plans, queues and shares are the platform's, no tenant's; a packet begins
+# the call that it does not find.
+my @addressed = grep { $_->{path} =~ /\{/
+                       && $_->{path} !~ m{/(?:plans/|queues/|job-)}
                        && ($_->{'x-shape'} // '') ne 'packet' }
     @operations;
 my @lists = grep { $_->{operationId} =~ /^list_/ && $_->{path} !~ /\{/
-                   && $_->{operationId} !~ /^list_(?:tenants|plans)$/ }
+                   && $_->{operationId}
+                      !~ /^list_(?:tenants|plans|queues|workers)$/ }
     @operations;
 
 my $before = picture();

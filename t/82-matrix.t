@@ -245,12 +245,12 @@ sub own {
 }
 
 
-# A platform admin manages all tenants, and the plans.
+# A platform admin manages all tenants, the plans, and the queues.
 sub reaches_far {
     my ($who, $operation) = @_;
 
     return ($who->{role} // '') eq 'platform_admin'
-        && $operation->{operationId} =~ /_(?:tenant|plan)$/;
+        && $operation->{operationId} =~ /_(?:tenant|plan|queue|job_kind)$/;
 }
 
 

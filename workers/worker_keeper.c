@@ -27,6 +27,8 @@
 #define KEEPER_ROUNDS      100
 #define KEEPER_READER_MS   3600000     /* idle readers are removed after */
 #define KEEPER_STREAM_MAX  "10000"
+#define KEEPER_PURGED      5000        /* rows of a table at once, as in
+                                          work.purge() */
 
 
 typedef struct {
@@ -312,16 +314,38 @@ keeper_objects(keeper_t *k)
 }
 
 
+/* Batch after batch; what is left then comes with the next look. */
 static void
 keeper_purge(keeper_t *k)
 {
+    int        round;
+    long       some, total;
     PGresult  *row;
 
-    row = keeper_query(k, worker_sql_purge, NULL);
-    if (row != NULL) {
-        worker_log(WORKER_LOG_INFO, "purged: %s", PQgetvalue(row, 0, 0));
+    total = 0;
+
+    for (round = 0; round < KEEPER_ROUNDS; round++) {
+        worker_child_alive();
+
+        row = keeper_query(k, worker_sql_purge, NULL);
+        if (row == NULL) {
+            return;
+        }
+
+        some = strtol(PQgetvalue(row, 0, 0), NULL, 10);
+        total += some;
         PQclear(row);
+
+        if (some < KEEPER_PURGED) {
+            break;
+        }
     }
+
+    if (round == KEEPER_ROUNDS) {
+        k->purge_at = 0;
+    }
+
+    worker_log(WORKER_LOG_INFO, "purged: %ld", total);
 }
 
 

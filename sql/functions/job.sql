@@ -16,6 +16,10 @@ begin
     select k.queue into strict v_queue
       from core.job_kind k where k.kind = p_kind;
 
+    if p_group is not null then
+        perform core.join_group(p_group);
+    end if;
+
     -- of the same millisecond, and yet in order
     v_ids := array(select core.uuid_v7() as id
                      from generate_series(1, cardinality(p_args))
@@ -71,6 +75,8 @@ begin
                        and j.subject_id = p_subject
                        and j.state in ('queued', 'running')
                      order by j.id for update);
+
+    perform core.hold_groups(v_jobs);
 
     update core.job j
        set state = 'cancelled', ended_at = now(), lease_until = null

@@ -36,19 +36,6 @@ begin
 end
 $$;
 
--- What was tried of a job and did not end as done.
-create or replace function core.keep_attempt(
-    p_job core.job, p_outcome text, p_error text)
-returns void
-language sql volatile set search_path = core, pg_temp
-as $$
-    insert into core.job_attempt (tenant_id, job_id, token, attempt, worker,
-        started_at, outcome, error)
-    values (p_job.tenant_id, p_job.id, p_job.token, p_job.attempt,
-            p_job.worker, p_job.claimed_at, p_outcome, left(p_error, 500))
-    on conflict (job_id, token) do nothing
-$$;
-
 -- A job that did not work: again after the backoff, or after p_retry_after
 -- seconds if that is more, or dead. The window bounds the sum of the waits;
 -- how long the attempts took does not count.
@@ -85,9 +72,8 @@ begin
            set state = 'dead', ended_at = now(), lease_until = null,
                run_at = now() + v_asked, error = left(p_error, 500)
          where d.id = j.id;
-        perform core.keep_attempt(j, 'dead', p_error);
         perform core.count('jobs_dead', j.kind);
-        return query select true, 'dead', '{}'::text[];
+        return query select true, 'dead', core.woken();
         return;
     end if;
 
@@ -97,7 +83,6 @@ begin
            waited = j.waited + v_wait, lease_until = null, worker = null,
            error = left(p_error, 500)
      where q.id = j.id;
-    perform core.keep_attempt(j, 'retried', p_error);
     perform core.count('jobs_retried', j.kind);
 
     -- nothing to wake yet: work.due() sends the entry when it is time
@@ -139,7 +124,6 @@ begin
            deferred = j.deferred + 1, deferred_for = j.deferred_for + v_wait,
            lease_until = null, worker = null, error = left(p_error, 500)
      where q.id = j.id;
-    perform core.keep_attempt(j, 'deferred', p_error);
     perform core.count('jobs_deferred', j.kind);
 
     return query select true, 'queued', '{}'::text[];
@@ -250,31 +234,42 @@ begin
 end
 $$;
 
--- Ends jobs whose result is their own.
+-- Ends jobs whose result is their own.  The queues of what follows from them
+-- stand with the first.
 create or replace function work.finish(
     p_jobs uuid[], p_tokens bigint[], p_results jsonb[])
 returns table (job_id uuid, accepted boolean, wake text[])
 language plpgsql volatile security definer set search_path = core, pg_temp
 set enable_seqscan = off set jit = off
 as $$
+declare
+    v_held    uuid[];
+    v_groups  boolean;
+    v_wake    text[];
 begin
+    select coalesce(array_agg(h.id), '{}'), bool_or(h.group_id is not null)
+      into v_held, v_groups
+      from (select l.id, l.group_id from core.job l
+              join unnest(p_jobs, p_tokens) h (id, token)
+                on h.id = l.id and h.token = l.token
+             where l.state = 'running'
+             order by l.id for update of l) h;
+
+    if v_groups then
+        perform core.hold_groups(v_held);
+    end if;
+
+    update core.job j
+       set state = 'done', ended_at = now(), lease_until = null,
+           error = null, progress = 1, result = h.result
+      from unnest(p_jobs, p_results) h (id, result)
+     where j.id = h.id and j.id = any (v_held);
+
+    v_wake := core.woken();
+
     return query
-    with held as (
-        select l.id, h.result from core.job l
-          join unnest(p_jobs, p_tokens, p_results) h (id, token, result)
-            on h.id = l.id and h.token = l.token
-         where l.state = 'running'
-         order by l.id for update of l
-    ), done as (
-        update core.job j
-           set state = 'done', ended_at = now(), lease_until = null,
-               error = null, progress = 1, result = h.result
-          from held h where j.id = h.id
-        returning j.id
-    )
-    select h.id, d.id is not null, null::text[]
-      from unnest(p_jobs) h (id)
-      left join done d on d.id = h.id;
+    select h.id, h.id = any (v_held), case when h.place = 1 then v_wake end
+      from unnest(p_jobs) with ordinality h (id, place);
 end
 $$;
 
@@ -322,11 +317,9 @@ begin
             continue;
         end;
 
-        perform core.keep_attempt(j, 'lost',
-                                  'The worker that ran the job died.');
         perform core.count('jobs_rescued', j.kind);
         v_wake := v_wake || case when v_state = 'queued' then array[j.queue]
-                                 else '{}'::text[] end;
+                                 else core.woken() end;
     end loop;
 
     return v_wake;
@@ -358,10 +351,9 @@ begin
            run_at = now(), sent_at = null, lost = j.lost + 1,
            lease_until = null, worker = null, error = left(p_error, 500)
      where r.id = j.id;
-    perform core.keep_attempt(j, 'lost', p_error);
     perform core.count('jobs_rescued', j.kind);
 
-    return query select true, v_state, '{}'::text[];
+    return query select true, v_state, core.woken();
 end
 $$;
 
@@ -435,14 +427,7 @@ begin
     get diagnostics v_some = row_count;
     v_total := v_total + v_some;
 
-    delete from core.job j
-     where j.id in (select p.id from core.job p
-                     where p.ended_at < now() - interval '7 days'
-                       and (p.state <> 'dead'
-                            or p.ended_at < now() - interval '30 days')
-                     limit 5000);
-    get diagnostics v_some = row_count;
-    v_total := v_total + v_some;
+    v_total := v_total + core.purge_jobs(5000);
 
     delete from core.session s
      where (s.tenant_id, s.id) in (

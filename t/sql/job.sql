@@ -343,13 +343,23 @@ reset role;
 -- purge
 select pg_temp.clear();
 select pg_temp.add(1, 'old'), pg_temp.add(1, 'dead'), pg_temp.add(1, 'new');
-update core.job set state = 'done', ended_at = now() - interval '8 days';
+update core.job_kind set keep_days = 2 where kind = 'trial';
+update core.job set state = 'done', ended_at = now() - interval '49 hours';
 update core.job set state = 'dead' where args ->> 'name' = 'dead';
-update core.job set ended_at = now() where args ->> 'name' = 'new';
-select is(work.purge(), 1::bigint, 'old jobs that are done are removed');
-select results_eq(
-    $$ select args ->> 'name' from core.job order by 1 $$,
-    $$ values ('dead'), ('new') $$, 'dead ones are kept longer');
+update core.job set ended_at = now() - interval '47 hours'
+ where args ->> 'name' = 'new';
+select is(work.purge(), 2::bigint,
+          'jobs that ended longer ago than their kind is kept are removed');
+select is((select string_agg(args ->> 'name', ' ') from core.job), 'new',
+          'the others stay');
+select is((select keep_days from core.job_kind where kind = 'probe'), 90,
+          'ninety days, unless a kind says otherwise');
+select pg_temp.clear();
+insert into core.job (tenant_id, kind, queue, state, ended_at)
+select pg_temp.tenant(1), 'trial', 'trial', 'done', now() - interval '3 days'
+  from generate_series(1, 5001);
+select is(work.purge(), 5000::bigint, 'five thousand at once at most');
+select is(work.purge(), 1::bigint, 'then the rest');
 
 reset role;
 insert into core.app_user (id, home_tenant_id, email, password_hash)

@@ -22,6 +22,7 @@ sub make {
     catalogue($voice, $owner, $name, \%id);
     run($voice, $owner, \%id);
     call($voice, $owner, $name, \%id);
+    dead($voice, $owner, \%id);
 
     return \%id;
 }
@@ -39,7 +40,8 @@ sub path {
         code       => 'en-US',
         number     => 1,
         other      => 1,
-        kind       => 'input',
+        kind       => $template =~ /job-/ ? 'probe' : 'input',
+        name       => 'probe',
         call_id    => $id->{call},
     );
 
@@ -69,6 +71,7 @@ sub bodies {
                                           $id->{'expected-outcomes'} },
         review_validation_result => { decision => 'fail' },
         duplicate_test_case      => { name => 'x' },
+        set_job_share_of_tenant  => { weight => 2 },
         complete_call            => { total_packets => 2 },
         ingest_packet            => { sequence => 0, data => 'x',
                                       timestamp => 1 },
@@ -139,6 +142,17 @@ sub call {
     $voice->sql("select core.call_move('$id->{calls}', '$_')
         from core.use_tenant('$tenant', null, 'system', null, '')")
         for qw(COMPLETED PROCESSING_AI ARCHIVED);
+}
+
+
+# A job that was given up.
+sub dead {
+    my ($voice, $owner, $id) = @_;
+
+    $id->{jobs} = $voice->sql("select core.add_job('probe', '{}') from
+        core.use_tenant('$owner->{tenant_id}', null, 'system', null, '')");
+    $voice->sql("update core.job set state = 'dead', ended_at = now()
+                  where id = '$id->{jobs}'");
 }
 
 
