@@ -34,11 +34,11 @@ FUZZ_LIB = $(patsubst lib/%.c,$(BUILD)/fuzz/lib/%.o,$(wildcard lib/*.c))
 
 PROVE = prove -j2 -It/lib
 
-.PHONY: all module workers unit docs deps deps-test deps-clang deps-check \
+.PHONY: all module workers ctl unit docs deps deps-test deps-clang deps-check \
 	run demo stop reload test test-long prove style analyse lint check check-asan check-clang \
 	nginx-debug fuzz fuzzers bench install clean help
 
-all: module workers unit docs
+all: module workers ctl unit docs
 
 help:
 	@sed -n '/^$$/q;s/^# \{0,1\}//p' Makefile
@@ -69,6 +69,9 @@ module: lib
 workers: lib
 	@$(MAKE) --no-print-directory -f workers/workers.mk $(VARIANT)
 
+ctl: lib
+	@$(MAKE) --no-print-directory -f ctl/ctl.mk $(VARIANT)
+
 unit: $(UNITS) $(TOOLS)
 
 $(BUILD)/unit/%: t/unit/%.c $(LIB_ARCHIVE)
@@ -87,6 +90,17 @@ $(BUILD)/counted/%.o: lib/%.c
 $(BUILD)/unit/schema_work: t/unit/schema_work.c $(COUNTED) $(LIB_ARCHIVE)
 	@echo "  CC $<"
 	@$(CC) $(CFLAGS_ALL) -o $@ $^ $(LIBS)
+
+# Parts of the command line.
+CTL_PARTS = $(patsubst ctl/%.c,$(BUILD)/ctl/%.o, \
+	$(filter-out ctl/ctl_main.c,$(wildcard ctl/*.c)))
+
+$(BUILD)/unit/ctl_%: t/unit/ctl_%.c $(wildcard ctl/*.[ch]) $(LIB_ARCHIVE) \
+		| ctl
+	@mkdir -p $(@D)
+	@echo "  CC $<"
+	@$(CC) $(CFLAGS_ALL) -Ictl -o $@ $< $(CTL_PARTS) $(LIB_ARCHIVE) \
+		-lcurl $(LIBS)
 
 # It speaks to a Redis.
 $(BUILD)/tools/lease: LIBS += -lhiredis
@@ -178,11 +192,11 @@ check: deps-check
 
 check-clang: deps-clang
 	@$(MAKE) --no-print-directory $(JOBS) BUILD=build-clang CC=clang \
-		module workers unit
+		module workers ctl unit
 
 check-asan:
 	@$(MAKE) --no-print-directory $(JOBS) BUILD=build-asan SANITIZE=1 \
-		module workers unit docs
+		module workers ctl unit docs
 	@$(if $(wildcard build-asan/nginx-debug), \
 		VOICE_NGINX=$(CURDIR)/build-asan/nginx-debug) \
 		$(MAKE) --no-print-directory BUILD=build-asan SANITIZE=1 prove

@@ -46,6 +46,9 @@ sub install {
     my ($again, $leaking) = files();
     is("@$again", "@$names", 'and leaves nothing of a former version');
     # The sanitizers' reports name the source of every variable.
+    is(join(' ', map { (stat "$dest/usr/$_")[2] & 0777 }
+            'bin/voicectl', 'share/man/man1/voicectl.1'),
+       join(' ', 0755, 0644), 'voicectl and its manual page are there');
     is("@$leaking", '', 'no installed file names the checkout')
         if !$ENV{VOICE_SANITIZE};
 }
@@ -245,6 +248,10 @@ sub helps {
         my ($name) = $program =~ m{([^/]+/[^/]+)$};
         help($name, $program, options($program));
     }
+
+    my $self = Voice::slurp("$root/ctl/ctl_commands_self.c");
+    my ($global) = $self =~ /ctl_global_options\[\] = \{(.*?)^\};/ms;
+    help('voicectl', "$build/voicectl", $global =~ /\.name = "([a-z-]+)"/g);
 
     my $main = Voice::slurp("$root/workers/worker_main.c");
     help('voicegate-worker', "$build/voicegate-worker",

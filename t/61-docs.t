@@ -34,6 +34,11 @@ sub generated {
     like($settings, qr/`postgres_host`/, 'the pool prints its settings');
     ok(index($text{'docs/workers.md'}, $settings) >= 0,
        'docs/workers.md holds them as they are');
+
+    is(Voice::slurp("$root/docs/voicectl.1"), scalar `$build/voicectl manual`,
+       'docs/voicectl.1 is what voicectl says of itself');
+    is(`mandoc -Tlint -Wstyle $root/docs/voicectl.1 2>&1`, '',
+       'and mandoc finds nothing in it');
 }
 
 
@@ -59,7 +64,8 @@ sub links {
 # make targets and their variables, programs and their options.
 sub commands {
     my $make = join '', map { Voice::slurp("$root/$_") } 'Makefile',
-        'ngx_voice_module/module.mk', 'workers/workers.mk';
+        'ngx_voice_module/module.mk', 'workers/workers.mk',
+        'ctl/ctl.mk';
     my (%target, @unknown, $made);
     $target{$_} = 1 for map { split ' ' } $make =~ /^([\w -]+):(?!=)/mg;
 
@@ -127,7 +133,7 @@ sub places {
 
     for my $page (@pages) {
         for my $path ($text{$page} =~ m{`((?:conf|ngx_voice_module|sql|workers
-                                          |lib|t|bench|docs)/[\w./-]*)`}gx)
+                                          |ctl|lib|t|bench|docs)/[\w./-]*)`}gx)
         {
             push @missing, "$page: $path" if !-e "$root/$path";
         }
@@ -158,9 +164,11 @@ sub versions {
     my ($module) = Voice::slurp("$root/ngx_voice_module/ngx_voice.h")
         =~ /NGX_VOICE_VERSION +"([\d.]+)"/;
     my ($pool) = `$build/voicegate-worker --version` =~ /([\d.]+)$/m;
+    my ($line) = `$build/voicectl --version` =~ /([\d.]+)$/m;
     my ($changes) = Voice::slurp("$root/CHANGES")
         =~ /\A\nChanges with Voicegate ([\d.]+) /;
 
-    is("$module $pool $changes", "$contract $contract $contract",
-       'module, pool and CHANGES have the version of the contract');
+    is("$module $pool $line $changes", join(' ', ($contract) x 4),
+       'module, pool, voicectl and CHANGES have the version of the'
+       . ' contract');
 }

@@ -1,0 +1,134 @@
+
+/*
+ * Commands of queues, kinds of jobs and pools of workers.
+ */
+
+#include "ctl_commands.h"
+
+
+static const ctl_field_t  queue_fields[] = {
+    { .title = "QUEUE", .member = "/queue" },
+    { .title = "KIND", .member = "/kind" },
+    { .title = "STATE", .member = "/state", .as = CTL_AS_STATE },
+    { .title = "QUEUED", .member = "/queued", .as = CTL_AS_NUMBER },
+    { .title = "DUE", .member = "/due", .as = CTL_AS_NUMBER },
+    { .title = "OLDEST", .member = "/oldest_due_seconds",
+      .as = CTL_AS_SECONDS },
+    { .title = "RUNNING", .member = "/running", .as = CTL_AS_NUMBER },
+    { .title = "DEAD", .member = "/dead", .as = CTL_AS_NUMBER },
+    { .title = "DONE/H", .member = "/done_last_hour", .as = CTL_AS_NUMBER },
+    { .title = NULL }
+};
+
+static const ctl_request_t  queues_list = {
+    .method = "GET", .path = "/api/v1/queues", .fields = queue_fields,
+    .empty = "No queues.", .whole = 1
+};
+
+static const ctl_request_t  queues_pause = {
+    .method = "POST", .path = "/api/v1/queues/{}/pause", .said = "paused"
+};
+
+static const ctl_request_t  queues_resume = {
+    .method = "POST", .path = "/api/v1/queues/{}/resume",
+    .said = "goes on"
+};
+
+static const ctl_request_t  kinds_pause = {
+    .method = "POST", .path = "/api/v1/job-kinds/{}/pause",
+    .said = "paused"
+};
+
+static const ctl_request_t  kinds_resume = {
+    .method = "POST", .path = "/api/v1/job-kinds/{}/resume",
+    .said = "goes on"
+};
+
+static const ctl_option_t  worker_options[] = {
+    { .name = "status", .kind = CTL_CHOICE, .value = "STATUS",
+      .help = "online or offline only", .choices = "online|offline",
+      .place = CTL_QUERY },
+    CTL_END
+};
+
+static const ctl_field_t  worker_fields[] = {
+    { .title = "NAME", .member = "/name", .as = CTL_AS_TEXT, .flexible = 1 },
+    { .title = "STATUS", .member = "/status", .as = CTL_AS_STATE },
+    { .title = "ACTIVE", .member = "/active_tasks", .as = CTL_AS_NUMBER },
+    { .title = "OF", .member = "/max_concurrency", .as = CTL_AS_NUMBER },
+    { .title = "STARTED", .member = "/started_at", .as = CTL_AS_TIME },
+    { .title = "SEEN", .member = "/last_seen_at", .as = CTL_AS_TIME },
+    { .title = "CHILDREN", .member = "/children", .as = CTL_AS_TEXT,
+      .flexible = 1 },
+    { .title = NULL }
+};
+
+static const ctl_request_t  workers_list = {
+    .method = "GET", .path = "/api/v1/workers", .fields = worker_fields,
+    .empty = "No pool was seen within the last hour.", .whole = 1
+};
+
+static const ctl_request_t  workers_health = {
+    .method = "GET", .path = "/workers/health", .nobody = 1,
+    .fail = "critical"
+};
+
+
+const ctl_command_t  ctl_commands_queues[] = {
+    { .name = "queues", .summary = "where jobs wait, and their kinds",
+      .about = "For the role platform_admin: the figures are those of all "
+        "tenants.",
+      .usual = "queues list" },
+
+    { .name = "queues list", .summary = "list queues with their kinds",
+      .run = ctl_run_queues, .request = &queues_list,
+      .about = "Due are those that could run now; oldest is how long the "
+        "first of these waits.",
+      .examples = "voicectl queues\n"
+        "voicectl queues list --json | jq '.[].kinds[] | select(.dead > 0)'",
+      .platform = 1 },
+
+    { .name = "queues pause", .summary = "claim nothing of some queues",
+      .words = "QUEUE...", .min = 1, .run = ctl_run_request,
+      .request = &queues_pause, .about = "What runs goes on to its end.",
+      .examples = "voicectl queues pause test_execution", .platform = 1 },
+
+    { .name = "queues resume", .summary = "let some queues go on",
+      .words = "QUEUE...", .min = 1, .run = ctl_run_request,
+      .request = &queues_resume,
+      .examples = "voicectl queues resume test_execution", .platform = 1 },
+
+    { .name = "kinds", .summary = "kinds of jobs: pause one alone",
+      .about = "For the role platform_admin. \"voicectl queues\" lists "
+        "them." },
+
+    { .name = "kinds pause", .summary = "claim nothing of some kinds",
+      .words = "KIND...", .min = 1, .run = ctl_run_request,
+      .request = &kinds_pause, .about = "What runs goes on to its end.",
+      .examples = "voicectl kinds pause validation", .platform = 1 },
+
+    { .name = "kinds resume", .summary = "let some kinds go on",
+      .words = "KIND...", .min = 1, .run = ctl_run_request,
+      .request = &kinds_resume,
+      .examples = "voicectl kinds resume validation", .platform = 1 },
+
+    { .name = "workers", .summary = "the pools that do the jobs",
+      .options = worker_options, .usual = "workers list" },
+
+    { .name = "workers list",
+      .summary = "list pools, with their processes a queue",
+      .run = ctl_run_list, .options = worker_options,
+      .request = &workers_list, .about = "Needs the role platform_admin.",
+      .examples = "voicectl workers\n"
+        "voicectl workers list --status offline", .platform = 1 },
+
+    { .name = "workers health",
+      .summary = "are there workers, and do they keep up?",
+      .run = ctl_run_request, .request = &workers_health,
+      .about = "Asks without a login. Exit code 1 where it is critical: "
+        "nobody works, or due jobs wait in a queue that nobody serves.",
+      .examples = "voicectl workers health\n"
+        "voicectl workers health --quiet || page-somebody" },
+
+    CTL_END
+};
