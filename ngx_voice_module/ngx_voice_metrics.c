@@ -5,22 +5,13 @@
  */
 
 #include "ngx_voice.h"
+#include "ngx_voice_metrics.h"
 #include "ngx_voice_send.h"
 
 
 #define NGX_VOICE_METRICS_BLOCK  16384     /* bytes a buffer */
 #define NGX_VOICE_METRICS_LINE   1024      /* bytes of one line, at most */
 #define NGX_VOICE_METRICS_NAME   64        /* bytes of a name, NUL included */
-
-
-/* Text that grows by buffers; failed is set once memory is out. */
-typedef struct {
-    ngx_pool_t    *pool;
-    ngx_chain_t   *first;
-    ngx_chain_t  **last;
-    ngx_buf_t     *buf;
-    unsigned       failed:1;
-} ngx_voice_text_t;
 
 
 static void ngx_voice_metrics_answered(void *data, ngx_voice_pg_e outcome,
@@ -40,63 +31,10 @@ static void ngx_voice_metrics_gauges(ngx_voice_text_t *text,
     const ngx_voice_shared_t *shared);
 static void ngx_voice_metrics_watch(ngx_voice_text_t *text,
     const ngx_voice_main_conf_t *mcf);
-static void ngx_voice_metrics_database(ngx_voice_text_t *text,
-    const json_t *data);
-static void ngx_voice_metrics_labels(ngx_voice_text_t *text,
-    const char *name, const char *label, const json_t *values);
-static void ngx_voice_metrics_number(ngx_voice_text_t *text,
-    const json_t *value);
-static ngx_uint_t ngx_voice_metrics_name_valid(const char *name);
-static void ngx_voice_text_head(ngx_voice_text_t *text, const char *name,
-    const char *type, const char *help);
-static void ngx_voice_text_add(ngx_voice_text_t *text, const char *format,
-    ...);
-static u_char *ngx_voice_label_escape(u_char *p, u_char *last,
-    const ngx_str_t *value);
 
 
 static const ngx_str_t  ngx_voice_metrics_type =
     ngx_string("text/plain; version=0.0.4; charset=utf-8");
-
-
-/*
- * Members of the function's data and how they are shown.  Others are
- * counters {label value: total}, labelled "label".
- */
-static const struct {
-    const char  *member;
-    const char  *name;
-    const char  *type;
-    const char  *label;                    /* NULL: a plain number */
-    const char  *help;
-} ngx_voice_database_metrics[] = {
-    { "queue_depth", "queue_depth", "gauge", "queue",
-      "Jobs that wait in a queue." },
-    { "jobs_running", "jobs_running", "gauge", "queue",
-      "Jobs of a queue that are being run." },
-    { "oldest_due_seconds", "queue_oldest_age_seconds", "gauge", "queue",
-      "Age of the job of a queue that has waited longest." },
-    { "workers", "active_workers", "gauge", NULL,
-      "Worker pools with a fresh heartbeat." },
-    { "test_executions", "test_executions_total", "counter", "result",
-      "Test executions that ended, by result." },
-    { "jobs_dead", "jobs_dead_total", "counter", "kind",
-      "Jobs given up after their last attempt." },
-    { "jobs_retried", "jobs_retried_total", "counter", "kind",
-      "Attempts of jobs that will be repeated." },
-    { "jobs_rescued", "jobs_rescued_total", "counter", "kind",
-      "Jobs taken back from workers that vanished." },
-    { "jobs_deferred", "jobs_deferred_total", "counter", "kind",
-      "Jobs put off because a service was left alone." },
-    { "calls_ended", "calls_ended_total", "counter", "disposition",
-      "Calls that were completed, or abandoned." },
-    { "calls_processed", "calls_processed_total", "counter", "result",
-      "Drives of calls that ended, by result." },
-    { "call_tries", "call_tries_total", "counter", "outcome",
-      "Tries to have a call analysed, by outcome." },
-    { "logins", "logins_total", "counter", "result",
-      "Logins, by result." }
-};
 
 
 void
@@ -368,104 +306,7 @@ ngx_voice_metrics_watch(ngx_voice_text_t *text,
 }
 
 
-static void
-ngx_voice_metrics_database(ngx_voice_text_t *text, const json_t *data)
-{
-    u_char       name[128];
-    ngx_uint_t   i;
-    const char  *member;
-    json_t      *values, *rest;
-
-    rest = json_copy((json_t *) data);
-
-    for (i = 0; i < VOICE_ARRAY_SIZE(ngx_voice_database_metrics); i++) {
-        member = ngx_voice_database_metrics[i].member;
-        values = json_object_get(rest, member);
-
-        if (values == NULL || json_is_null(values)) {
-            continue;
-        }
-
-        ngx_voice_text_head(text, ngx_voice_database_metrics[i].name,
-                            ngx_voice_database_metrics[i].type,
-                            ngx_voice_database_metrics[i].help);
-        ngx_voice_metrics_labels(text, ngx_voice_database_metrics[i].name,
-                                 ngx_voice_database_metrics[i].label, values);
-        (void) json_object_del(rest, member);
-    }
-
-    json_object_foreach(rest, member, values) {
-        if (!ngx_voice_metrics_name_valid(member)) {
-            continue;
-        }
-
-        *ngx_snprintf(name, sizeof(name) - 1, "%s_total", member) = '\0';
-        ngx_voice_text_head(text, (char *) name, "counter",
-                            "A total that the database keeps.");
-        ngx_voice_metrics_labels(text, (char *) name, "label", values);
-    }
-
-    json_decref(rest);
-}
-
-
-/* values: a number, or {label value: number}. */
-static void
-ngx_voice_metrics_labels(ngx_voice_text_t *text, const char *name,
-    const char *label, const json_t *values)
-{
-    u_char       escaped[256], *p;
-    json_t      *value;
-    ngx_str_t    raw, shown;
-    const char  *key;
-
-    if (json_is_number(values)) {
-        ngx_voice_text_add(text, "%s", name);
-        ngx_voice_metrics_number(text, values);
-        return;
-    }
-
-    json_object_foreach((json_t *) values, key, value) {
-        raw.data = (u_char *) key;
-        raw.len = ngx_strlen(key);
-
-        p = ngx_voice_label_escape(escaped, escaped + sizeof(escaped), &raw);
-        shown.data = escaped;
-        shown.len = p - escaped;
-
-        ngx_voice_text_add(text, "%s{%s=\"%V\"}", name,
-                           label == NULL ? "label" : label, &shown);
-        ngx_voice_metrics_number(text, value);
-    }
-}
-
-
-/* The end of a line; what is no number counts as 0. */
-static void
-ngx_voice_metrics_number(ngx_voice_text_t *text, const json_t *value)
-{
-    if (json_is_integer(value)) {
-        ngx_voice_text_add(text, " %L\n", (int64_t) json_integer_value(value));
-        return;
-    }
-
-    ngx_voice_text_add(text, " %.3f\n", json_number_value(value));
-}
-
-
-static ngx_uint_t
-ngx_voice_metrics_name_valid(const char *name)
-{
-    size_t  len;
-
-    len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
-
-    return len > 0 && len <= 100 && name[len] == '\0'
-           && !(name[0] >= '0' && name[0] <= '9');
-}
-
-
-static void
+void
 ngx_voice_text_head(ngx_voice_text_t *text, const char *name,
     const char *type, const char *help)
 {
@@ -474,8 +315,7 @@ ngx_voice_text_head(ngx_voice_text_t *text, const char *name,
 }
 
 
-/* Adds one line; the format is ngx_sprintf()'s. */
-static void
+void
 ngx_voice_text_add(ngx_voice_text_t *text, const char *format, ...)
 {
     va_list       args;
@@ -510,8 +350,7 @@ ngx_voice_text_add(ngx_voice_text_t *text, const char *format, ...)
 }
 
 
-/* What a label's value may not hold as it is: backslash, quote, newline. */
-static u_char *
+u_char *
 ngx_voice_label_escape(u_char *p, u_char *last, const ngx_str_t *value)
 {
     u_char  c;

@@ -1,9 +1,9 @@
 #!/usr/bin/perl
 
-# Jobs, queues and workers over HTTP: what their tenants and the platform's
-# operators see, and what they do with them.
+# Jobs over HTTP: what their tenants and the platform's operators see, and what
+# they do with them.
 
-# covers: list_dead_jobs pause_queue pause_job_kind
+# covers: list_dead_jobs
 
 use strict;
 use warnings;
@@ -13,6 +13,7 @@ use Test::More;
 use lib 't/lib';
 use Voice;
 use Voice::Check;
+use Voice::Drill;
 
 my $nobody = '00000000-0000-7000-8000-000000000000';
 my $voice = Voice->start(workers => 0);
@@ -20,13 +21,7 @@ my $owner = $voice->tenant('acme');
 my $rival = $voice->tenant('rival');
 my $root = $voice->person('platform', 'platform_admin');
 
-# a kind without rules of its own
-$voice->sql(<<'END');
-insert into core.queue (name) values ('drill');
-insert into core.job_kind (kind, queue, max_attempts, backoff_seconds,
-                           backoff_max)
-values ('drill', 'drill', 3, 2, 60);
-END
+drill($voice);
 
 lists();
 detail();
@@ -34,9 +29,6 @@ cancel_and_retry();
 other_tenants();
 dead_letters();
 probe();
-queues();
-shares();
-workers();
 roles();
 
 $voice->finish;
@@ -302,153 +294,6 @@ sub probe {
 }
 
 
-# --- queues and workers ---------------------------------------------------
-
-sub queues {
-    $voice->sql("delete from core.job where kind = 'drill'");
-    add($owner, run_at => "now() - interval '10 s'");
-    add($owner, run_at => "now() + interval '1 hour'");
-    dead($owner);
-
-    my $queues = $voice->call('list_queues', as => $root)->{json}{data};
-    is(join(' ', map { $_->{name} } @$queues),
-       join(' ', sort map { $_->{name} } @$queues),
-       'queues are listed by their names');
-    my ($drill) = grep { $_->{name} eq 'drill' } @$queues;
-    my ($kind) = @{$drill->{kinds}};
-    is(join(' ', map { "$_=$kind->{$_}" } qw(kind queued due running dead
-                                             done_last_hour)),
-       'kind=drill queued=2 due=1 running=0 dead=1 done_last_hour=0',
-       'with what waits, runs and is dead of each kind');
-    cmp_ok($kind->{oldest_due_seconds}, '>=', 10, 'since when');
-    is("$kind->{settings}{max_attempts} $kind->{settings}{hard_seconds}",
-       '3 1800', 'and how the kind is set');
-
-    for my $row (['queue', { name => 'drill' }],
-                 ['job_kind', { kind => 'drill' }])
-    {
-        my ($what, $path) = @$row;
-
-        my $reply = $voice->call("pause_$what", as => $root, path => $path);
-        ok($reply->{json}{data}{paused_at}, "a $what is paused");
-        my $since = $reply->{json}{data}{paused_at};
-        is($voice->call("pause_$what", as => $root, path => $path)
-                 ->{json}{data}{paused_at}, $since, 'once');
-        is(takes(), 0, 'nothing of it is claimed');
-        my $before = wakes();
-        $reply = $voice->call("resume_$what", as => $root, path => $path);
-        is($reply->{json}{data}{paused_at}, undef, 'it goes on');
-        ok(woken($before), 'its workers are woken');
-        is(takes(), 1, 'and work');
-        is($voice->call("pause_$what", as => $root, path => {
-            map { $_ => 'none' } keys %$path })->{status}, 404,
-           "there is no $what that is not there");
-    }
-    is($voice->call('resume_queue', as => $root, path => {
-        name => 'none' })->{status}, 404, 'to resume either');
-    is($voice->call('resume_job_kind', as => $root, path => {
-        kind => 'none' })->{status}, 404, 'nor a kind');
-}
-
-
-sub shares {
-    my %path = (as => $root, path => { id => $rival->{tenant_id} });
-    my %kind = (as => $root, path => { id => $rival->{tenant_id},
-                                       kind => 'drill' });
-
-    is_deeply($voice->call('list_job_shares_of_tenant', %path)
-                    ->{json}{data}, [], 'a tenant has the usual share');
-    my $reply = $voice->call('set_job_share_of_tenant', %kind,
-                             body => { weight => 3, running_max => 5 });
-    is_deeply($reply->{json}{data},
-              { kind => 'drill', weight => 3, running_max => 5 },
-              'it is given another');
-    is_deeply($voice->call('list_job_shares_of_tenant', %path)
-                    ->{json}{data}, [$reply->{json}{data}],
-              'which is listed');
-    is($voice->sql("select weight from core.job_share
-                     where tenant_id = '$rival->{tenant_id}'"), 3,
-       "and is that tenant's");
-    $voice->call('set_job_share_of_tenant', %kind, body => {});
-    is_deeply($voice->call('list_job_shares_of_tenant', %path)
-                    ->{json}{data}, [], 'nothing said, it is as usual');
-    is($voice->call('set_job_share_of_tenant', as => $root, body => {},
-        path => { id => $rival->{tenant_id}, kind => 'none' })->{status},
-       404, 'there is no share of no kind');
-    is($voice->call('list_job_shares_of_tenant', as => $root,
-                    path => { id => $nobody })->{status}, 404,
-       'nor of no tenant');
-    refused($voice->call('set_job_share_of_tenant', %kind,
-                         body => { weight => 0 }), '/body/weight',
-            'a weight of nothing');
-    is($voice->sql("select count(*) from core.audit_log
-                     where action = 'job_share.set'"), 2,
-       'each change is audited');
-}
-
-
-sub workers {
-    $voice->sql('delete from core.worker; delete from core.job');
-
-    my $health = sub {
-        my $reply = $voice->call('workers_health');
-        is($voice->request('GET', '/api/v1/workers/health')->{status}, 200,
-           'by either path');
-        return $reply->{json};
-    };
-
-    my $none = $health->();
-    is("$none->{status} $none->{totals}{workers}", 'critical 0',
-       'without a pool the workers are critical');
-    is($none->{alerts}[0]{level}, 'critical', 'and it is said why');
-
-    $voice->sql("select count(*) from work.heartbeat('one', '{drill,probe}',
-        '{2,1}', '{}', '{}')");
-    my $id = add($owner);
-    take($id, 'one');
-    my $fine = $health->();
-    is_deeply([@$fine{qw(status totals alerts)}],
-              ['healthy', { workers => 1, online => 1, offline => 0 }, []],
-              'with one that beats they are healthy');
-    is_deeply($fine->{workers}, [{ name => 'one', status => 'online',
-        active_tasks => 1, max_concurrency => 3,
-        queues => ['drill', 'probe'] }], 'which is told with what it does');
-
-    my $list = $voice->call('list_workers', as => $root)->{json}{data};
-    is_deeply([map { $list->[0]{$_} } qw(name status children)],
-              ['one', 'online', { drill => 2, probe => 1 }],
-              'an operator sees its children');
-    is_deeply($voice->call('list_workers', as => $root,
-        query => { status => 'offline' })->{json}{data}, [],
-        'and asks for those that are gone');
-
-    $voice->sql("update core.job_kind set paused_at = now()
-                  where kind = 'probe';
-                 select core.add_job('probe', '{}', null, 5,
-                     now() - interval '1 s') from " . under($owner));
-    is($health->()->{status}, 'degraded', 'what waits in a pause is told');
-    $voice->sql("update core.job_kind set paused_at = null;
-        update core.job set run_at = now() - interval '301 s'
-         where kind = 'probe'");
-    my $late = $health->();
-    is($late->{status}, 'degraded', 'and what waits for long');
-    like($late->{alerts}[0]{message}, qr/probe has waited/, 'which');
-    $voice->sql("delete from core.job where kind = 'probe';
-        select core.add_job('validation', '{}') from " . under($owner));
-    like($health->()->{alerts}[0]{message}, qr/validation.*nobody serves/,
-         'and a queue without workers');
-    $voice->sql("delete from core.job where kind = 'validation';
-        update core.worker set beat_at = now() - interval '16 s'");
-    my $gone = $health->();
-    is("$gone->{status} $gone->{totals}{offline}", 'critical 1',
-       'a pool that does not beat is offline');
-    $voice->sql("select count(*) from work.heartbeat('two', '{drill}',
-        '{1}', '{}', '{}')");
-    like($health->()->{alerts}[0]{message}, qr/one has not been heard of/,
-         'and it is told that it holds a job');
-}
-
-
 # --- rights ---------------------------------------------------------------
 
 sub roles {
@@ -466,79 +311,11 @@ sub roles {
 
 # --- small things ---------------------------------------------------------
 
-sub under {
-    my ($person) = @_;
-
-    return "core.use_tenant('$person->{tenant_id}', null, 'system', null, "
-        . "'drill')";
-}
-
-
-sub add {
-    my ($person, %job) = @_;
-
-    my $subject = $job{subject} ? "'$job{subject}'" : 'null';
-    my $group = $job{group} ? "'$job{group}'" : 'null';
-    my $args = $job{args} // '{}';
-
-    return $voice->sql("select (core.add_jobs('drill', array['$args'::jsonb],
-        $subject, " . ($job{priority} // 5) . ', '
-        . ($job{run_at} // 'now()') . ", $group))[1] from "
-        . under($person));
-}
-
-
-sub dead {
-    my ($person) = @_;
-
-    my $id = add($person);
-    $voice->sql("update core.job set state = 'dead', ended_at = now(),
-                     error = 'died' where id = '$id'");
-
-    return $id;
-}
-
-
-# Claims that job; its token.
-sub take {
-    my ($id, $worker) = @_;
-
-    $worker //= 'test';
-    $voice->sql("update core.job set priority = 10, run_at = '2000-01-01'
-                  where id = '$id'; delete from core.job_turn");
-    my ($job, $token) = split /\|/, $voice->sql(
-        "select job_id, token from work.take('$worker', 'drill', 1)");
-    $job eq $id or die "took $job instead of $id\n";
-
-    return $token;
-}
-
-
-# How many may be claimed; they are given back.
-sub takes {
-    return $voice->sql("select count(work.give_back(array[job_id],
-        array[token])) from work.take('test', 'drill', 10)");
-}
-
-
 sub show {
     my ($person, $id) = @_;
 
     return $voice->call('get_job', as => $person, path => { id => $id })
         ->{json}{data};
-}
-
-
-# Wake-ups of the queue so far.
-sub wakes {
-    return $voice->redis('XLEN', 'voice:queue:drill') // 0;
-}
-
-
-sub woken {
-    my ($before) = @_;
-
-    return $voice->wait_for(sub { wakes() > $before }, 10);
 }
 
 

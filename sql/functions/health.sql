@@ -18,8 +18,8 @@ end
 $$;
 
 -- queue_depth: waiting jobs of a queue; jobs_running; oldest_due_seconds:
--- age of the first that waits; workers; and each counter of core.counter by
--- its name and label.
+-- age of the first that waits; workers; what core.tally_jobs() told last; and
+-- each counter of core.counter by its name and label.
 create or replace function api.metrics(ctx api.ctx, args jsonb)
 returns api.reply
 language plpgsql stable security definer set search_path = core, pg_temp
@@ -27,6 +27,7 @@ as $$
 declare
     v_data     jsonb;
     v_counter  jsonb;
+    v_jobs     jsonb;
 begin
     select jsonb_build_object(
                'queue_depth', jsonb_object_agg(q.queue, q.queued),
@@ -53,10 +54,29 @@ begin
     select jsonb_object_agg(c.name, c.labels) into v_counter
       from (select t.name, jsonb_object_agg(t.label, t.value) as labels
               from (select n.name, n.label, sum(n.value) as value
-                      from core.counter n group by n.name, n.label) t
+                      from (select i.name, i.label, i.value
+                              from core.counter i
+                             where i.name not in ('job_run', 'job_wait')
+                            union all
+                            -- so that the first one is an increase
+                            select z.name, k.kind, 0
+                              from core.job_kind k,
+                                   unnest(array['jobs_dead', 'jobs_retried',
+                                                'jobs_rescued',
+                                                'jobs_deferred']) z (name)
+                           ) n
+                     group by n.name, n.label) t
              group by t.name) c;
 
-    return core.reply((v_data || coalesce(v_counter, '{}'))::json);
+    select jsonb_build_object(
+               'jobs_present', jsonb_object_agg(
+                   concat_ws('/', f.kind, f.class, f.state), f.value),
+               'job_run', core.tally_parts('job_run'),
+               'job_wait', core.tally_parts('job_wait'))
+      into v_jobs from core.job_figure f;
+
+    return core.reply((v_data || coalesce(v_counter, '{}')
+                       || jsonb_strip_nulls(v_jobs))::json);
 end
 $$;
 

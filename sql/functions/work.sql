@@ -322,6 +322,13 @@ begin
                                  else core.woken() end;
     end loop;
 
+    -- figures must not hold up what is to be rescued either
+    begin
+        perform core.tally_jobs();
+    exception when others then
+        raise warning 'jobs are not counted: %', sqlerrm;
+    end;
+
     return v_wake;
 end
 $$;

@@ -1,0 +1,145 @@
+-- Figures of jobs for /metrics, by kind and class of tenants (their plan).
+-- The keeper adds up what has ended since it did so last, so that the end of
+-- a job counts nothing; ends that take longer than ten seconds to commit are
+-- not counted.
+
+set local role voice_work;
+
+-- The bucket of a duration in seconds; ngx_voice_metrics.c adds them up.
+create or replace function core.bucket(p_seconds numeric) returns text
+language sql immutable
+as $$
+    select case when p_seconds <= 0.01 then '0.01'
+                when p_seconds <= 0.1 then '0.1'
+                when p_seconds <= 1 then '1'
+                when p_seconds <= 10 then '10'
+                when p_seconds <= 60 then '60'
+                when p_seconds <= 300 then '300'
+                when p_seconds <= 1800 then '1800'
+                else '+Inf' end
+$$;
+
+-- Durations of jobs that ended after p_from and until p_to: job_run of their
+-- last attempt, job_wait of the time from when it was due.  Sums in
+-- milliseconds.
+create or replace function core.tally_ended(
+    p_from timestamptz, p_to timestamptz)
+returns table (name text, label text, value bigint)
+language plpgsql stable set search_path = core, pg_temp
+set enable_seqscan = off set plan_cache_mode = force_custom_plan
+as $$
+begin
+    return query
+    with ended as materialized (
+        select k.kind || '/' || t.plan as class, j.state,
+               extract(epoch from j.ended_at - j.claimed_at) as run,
+               greatest(0, extract(epoch from j.claimed_at - j.run_at))
+                   as wait
+          from core.job_kind k
+          join core.job j on j.kind = k.kind and j.ended_at > p_from
+                         and j.ended_at <= p_to
+          join core.tenant t on t.id = j.tenant_id
+         where j.state in ('done', 'dead') and j.claimed_at is not null
+    ), took as (
+        select 'job_run' as name, e.class, e.run as seconds from ended e
+        union all
+        select 'job_wait', e.class, e.wait from ended e where e.state = 'done'
+    )
+    select s.name, s.class || '/' || core.bucket(s.seconds), count(*)
+      from took s group by 1, 2
+    union all
+    select s.name, s.class || '/sum', round(sum(s.seconds) * 1000)::bigint
+      from took s group by 1, 2
+    union all
+    select 'job_attempts', e.class || '/done', count(*)
+      from ended e where e.state = 'done' group by 2
+    union all
+    select 'job_attempts', j.kind || '/' || t.plan || '/' || a.outcome,
+           count(*)
+      from core.job_attempt a
+      join core.job j on j.id = a.job_id
+      join core.tenant t on t.id = a.tenant_id
+     where a.ended_at > p_from and a.ended_at <= p_to
+     group by 2;
+end
+$$;
+
+create or replace function core.tally_present() returns void
+language plpgsql volatile set search_path = core, pg_temp
+as $$
+begin
+    delete from core.job_figure;
+
+    insert into core.job_figure (kind, class, state, value)
+    with present as (
+        select j.kind, j.tenant_id, j.state, count(*) as n,
+               count(*) filter (where j.run_at <= now()) as due
+          from core.job j where j.state = 'queued' group by 1, 2, 3
+        union all
+        select j.kind, j.tenant_id, j.state, count(*), 0
+          from core.job j where j.state = 'running' group by 1, 2, 3
+        union all
+        select j.kind, j.tenant_id, j.state, count(*), 0
+          from core.job j where j.state = 'dead' group by 1, 2, 3
+    )
+    select p.kind, t.plan, s.state, sum(s.n)
+      from present p
+      join core.tenant t on t.id = p.tenant_id
+     cross join lateral (
+        values (p.state, p.n - p.due),
+               (case when p.state = 'queued' then 'due' end, p.due)
+           ) s (state, n)
+     where s.state is not null
+     group by 1, 2, 3;
+end
+$$;
+
+-- Every fifteen seconds at most.
+create or replace function core.tally_jobs() returns void
+language plpgsql volatile set search_path = core, pg_temp
+as $$
+declare
+    v_from  timestamptz;
+    v_to    timestamptz := now() - interval '10 seconds';
+begin
+    select a.told_at into v_from from core.job_tally a
+     where a.told_at < v_to - interval '15 seconds'
+       for update skip locked;
+
+    if not found then
+        return;
+    end if;
+
+    update core.job_tally set told_at = v_to;
+
+    -- what a long pause of all keepers has left is not caught up with
+    insert into core.counter as c (name, label, slot, value)
+    select n.name, n.label, 0, n.value
+      from core.tally_ended(greatest(v_from, v_to - interval '1 hour'),
+                            v_to) n
+    on conflict (name, label, slot)
+        do update set value = c.value + excluded.value;
+
+    perform core.tally_present();
+end
+$$;
+
+-- What core.counter has of a name, {class: {part: value}}.
+create or replace function core.tally_parts(p_name text) returns jsonb
+language plpgsql stable set search_path = core, pg_temp
+as $$
+begin
+    return (
+        select jsonb_object_agg(s.class, s.parts)
+          from (select substring(c.label from '^(.*)/') as class,
+                       jsonb_object_agg(substring(c.label from '[^/]*$'),
+                           case when c.label like '%/sum'
+                                then c.value / 1000.0 else c.value end)
+                           as parts
+                  from core.counter c
+                 where c.name = p_name and c.slot = 0
+                 group by 1) s);
+end
+$$;
+
+set local role voice_owner;
