@@ -22,6 +22,7 @@ static void ngx_voice_live_subscribed(void *data, const ngx_str_t *channel);
 static void ngx_voice_live_heard(void *data, const ngx_str_t *channel,
     const ngx_str_t *text);
 static void ngx_voice_live_beat(ngx_event_t *ev);
+static ngx_uint_t ngx_voice_live_astray(const ngx_voice_live_t *live);
 static void ngx_voice_live_subscribe(ngx_voice_live_t *live,
     ngx_uint_t shard);
 static ngx_uint_t ngx_voice_live_is_all(const ngx_str_t *channel);
@@ -346,7 +347,10 @@ ngx_voice_live_beat(ngx_event_t *ev)
 
     /* our own announcements come back to us */
 
-    if (live->in_up
+    if (live->in_up && ngx_voice_live_astray(live)) {
+        ngx_voice_redis_drop(live->in, "the master is another one");
+
+    } else if (live->in_up
         && ngx_current_msec - live->heard > NGX_VOICE_LIVE_SILENT)
     {
         ngx_voice_redis_drop(live->in, "it has been silent for too long");
@@ -354,6 +358,20 @@ ngx_voice_live_beat(ngx_event_t *ev)
 
     ngx_voice_live_announce(live, NULL);
     ngx_add_timer(ev, NGX_VOICE_LIVE_BEAT);
+}
+
+
+/* Who was the master may be silent for long before it is gone. */
+static ngx_uint_t
+ngx_voice_live_astray(const ngx_voice_live_t *live)
+{
+    ngx_voice_redis_figures_t  in, out;
+
+    ngx_voice_redis_figures(live->in, &in);
+    ngx_voice_redis_figures(live->out, &out);
+
+    return in.connected && out.connected
+           && ngx_strcmp(in.server, out.server) != 0;
 }
 
 
