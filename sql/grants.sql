@@ -22,7 +22,10 @@ grant select on core.error, core.job_kind, core.counter, core.audit_log,
     core.call_stream
     to voice_work;
 grant insert, update on core.event_head to voice_work;
-grant select on core.queue, core.queue_scale, core.job_share to voice_work;
+grant select on core.queue, core.job_share, core.schedule to voice_work;
+grant select, insert, update on core.queue_scale to voice_work;
+grant select, update on core.system_schedule to voice_work;
+grant select, delete on core.schedule_occurrence to voice_work;
 grant select, insert, update, delete on core.job_attempt, core.job_turn,
     core.job_rate, core.job_group, core.job_unique to voice_work;
 grant usage on sequence core.job_turn_number to voice_work;

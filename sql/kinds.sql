@@ -3,7 +3,8 @@
 -- behind a long job waits for nothing.
 
 insert into core.queue (name)
-values ('test_execution'), ('validation'), ('call_processing'), ('probe')
+values ('test_execution'), ('validation'), ('call_processing'), ('schedule'),
+       ('probe')
 on conflict (name) do nothing;
 
 insert into core.job_kind (kind, queue, soft_seconds, hard_seconds,
@@ -16,6 +17,12 @@ values
     ('validation', 'validation', 60, 90, 3, 2, 60, true, null, 120, 1, false),
     ('call_processing', 'call_processing', 3600, 3660, 5, 1, 60, false, 60,
      600, 1, false),
+    ('scheduled_run', 'schedule', 60, 90, 3, 2, 60, true, null, 120, 4,
+     false),
+    ('run_regression_suite', 'schedule', 240, 300, 3, 2, 60, true, null, 120,
+     1, false),
+    ('scheduled_report', 'schedule', 60, 90, 2, 60, 60, false, null, 120, 4,
+     false),
     ('probe', 'probe', 30, 60, 3, 1, 60, true, null, 120, 100, false)
 on conflict (kind) do update set
     queue = excluded.queue,
@@ -50,3 +57,5 @@ update core.job_kind k
      'A call cannot be left half done; it is erased by'
      || ' DELETE /api/v1/calls/{subject}.')) i (kind, retry, cancel)
  where k.kind = i.kind;
+
+update core.job_kind set backoff = 'fixed' where kind = 'scheduled_report';

@@ -14,6 +14,8 @@ void job_validation(const worker_settings_t *settings,
     const worker_job_t *job, job_result_t *result);
 void job_call_processing(const worker_settings_t *settings,
     const worker_job_t *job, job_result_t *result);
+void job_rule(const worker_settings_t *settings, const worker_job_t *job,
+    job_result_t *result);
 void job_probe(const worker_settings_t *settings, const worker_job_t *job,
     job_result_t *result);
 
@@ -28,6 +30,13 @@ const worker_job_kind_t  worker_job_kinds[] = {
     { "call_processing", job_call_processing,
       "select work.start_call_processing($1, $2) as input",
       "select accepted, wake from work.finish_call_processing($1, $2, $3)" },
+    { "scheduled_run", job_rule, NULL,
+      "select accepted, wake from work.finish_scheduled_run($1, $2, $3)" },
+    { "run_regression_suite", job_rule, NULL,
+      "select accepted, wake "
+      "from work.finish_run_regression_suite($1, $2, $3)" },
+    { "scheduled_report", job_rule, NULL,
+      "select accepted, wake from work.finish_scheduled_report($1, $2, $3)" },
     { "probe", job_probe, NULL,
       "select accepted, wake from work.finish(array[$1::uuid], "
       "array[$2::bigint], array[$3::jsonb])" },

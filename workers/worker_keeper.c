@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include "keeper_schedule.h"
+#include "keeper_stream.h"
 #include "worker_child.h"
 #include "worker_clock.h"
 #include "worker_db.h"
@@ -22,11 +24,7 @@
 #define KEEPER_CALLS       "200"       /* silent ones ended at once */
 #define KEEPER_OBJECTS     "100"       /* erased at once */
 #define KEEPER_STREAMS_MS  15000       /* between two looks at the streams */
-#define KEEPER_ENTRY_IDLE  "60000"     /* ms: its reader is gone or busy */
-#define KEEPER_ENTRIES     "100"       /* taken over at once */
 #define KEEPER_ROUNDS      100
-#define KEEPER_READER_MS   3600000     /* idle readers are removed after */
-#define KEEPER_STREAM_MAX  "10000"
 #define KEEPER_PURGED      5000        /* rows of a table at once, as in
                                           work.purge() */
 
@@ -39,6 +37,7 @@ typedef struct {
                                                   holds the lock; 0: none */
     int                       next_ms;         /* until a job is due */
     int64_t                   slow_at;
+    int64_t                   schedule_at;
     int64_t                   streams_at;
     int64_t                   purge_at;
 } keeper_t;
@@ -49,20 +48,13 @@ static int keeper_leads(keeper_t *k);
 static void keeper_rescue(keeper_t *k);
 static void keeper_due(keeper_t *k);
 static void keeper_next(keeper_t *k, const char *ms);
+static void keeper_schedules(keeper_t *k, int64_t now);
 static void keeper_locks(keeper_t *k);
 static void keeper_calls(keeper_t *k);
 static void keeper_objects(keeper_t *k);
 static void keeper_purge(keeper_t *k);
 static void keeper_days(keeper_t *k);
 static void keeper_streams(keeper_t *k);
-static void stream_tidy(keeper_t *k, const char *stream);
-static int stream_take_over(keeper_t *k, const char *stream, char *cursor,
-    size_t size);
-static void stream_remove(keeper_t *k, const char *stream, const char *id);
-static void stream_readers(keeper_t *k, const char *stream);
-static void stream_reader(keeper_t *k, const char *stream,
-    const redisReply *reader);
-static void keeper_command(keeper_t *k, const char *const *words);
 static PGresult *keeper_query(keeper_t *k, const char *sql,
     const char *param);
 
@@ -117,6 +109,7 @@ keeper_round(keeper_t *k)
         worker_redis_watch(k->redis);
     }
 
+    keeper_schedules(k, now);
     keeper_due(k);
 
     if (now >= k->streams_at) {
@@ -230,6 +223,21 @@ keeper_next(keeper_t *k, const char *ms)
         k->next_ms = left < KEEPER_DUE_MIN_MS ? KEEPER_DUE_MIN_MS
                                               : (int) left;
     }
+}
+
+
+/* Looks when the next schedule is due. */
+static void
+keeper_schedules(keeper_t *k, int64_t now)
+{
+    char  left[16];
+
+    if (now >= k->schedule_at) {
+        k->schedule_at = now + keeper_schedule(k->db, k->redis);
+    }
+
+    snprintf(left, sizeof(left), "%d", (int) (k->schedule_at - now));
+    keeper_next(k, left);
 }
 
 
@@ -393,182 +401,11 @@ keeper_streams(keeper_t *k)
 
         if (before == row) {
             worker_redis_stream(k->redis, stream, queue);
-            stream_tidy(k, stream);
+            keeper_stream_tidy(k->redis, stream);
         }
     }
 
     PQclear(rows);
-}
-
-
-static void
-stream_tidy(keeper_t *k, const char *stream)
-{
-    int   round;
-    char  cursor[64];
-
-    const char *const  trim[] = {
-        "XTRIM", stream, "MAXLEN", "~", KEEPER_STREAM_MAX, NULL
-    };
-
-    if (!worker_redis_group(k->redis, stream)) {
-        return;
-    }
-
-    snprintf(cursor, sizeof(cursor), "0-0");
-
-    for (round = 0; round < KEEPER_ROUNDS; round++) {
-        worker_child_alive();
-
-        if (!stream_take_over(k, stream, cursor, sizeof(cursor))) {
-            break;
-        }
-    }
-
-    stream_readers(k, stream);
-    keeper_command(k, trim);
-}
-
-
-/*
- * Removes entries that nobody acknowledged: their reader died, or is busy
- * for long.  The job that they stood for is PostgreSQL's, so nothing is lost
- * with them.  0: there are no more.
- */
-static int
-stream_take_over(keeper_t *k, const char *stream, char *cursor, size_t size)
-{
-    int          more;
-    size_t       i;
-    redisReply  *reply, *ids;
-
-    const char *const  words[] = {
-        "XAUTOCLAIM", stream, "workers", "keeper", KEEPER_ENTRY_IDLE, cursor,
-        "COUNT", KEEPER_ENTRIES, "JUSTID", NULL
-    };
-
-    reply = worker_redis_run(k->redis, words);
-    if (reply == NULL) {
-        return 0;
-    }
-
-    more = 0;
-
-    if (reply->type == REDIS_REPLY_ARRAY && reply->elements >= 2
-        && reply->element[0]->type == REDIS_REPLY_STRING
-        && reply->element[1]->type == REDIS_REPLY_ARRAY)
-    {
-        snprintf(cursor, size, "%s", reply->element[0]->str);
-        ids = reply->element[1];
-
-        for (i = 0; i < ids->elements; i++) {
-            if (ids->element[i]->type == REDIS_REPLY_STRING) {
-                stream_remove(k, stream, ids->element[i]->str);
-            }
-        }
-
-        more = strcmp(cursor, "0-0") != 0;
-    }
-
-    freeReplyObject(reply);
-
-    return more;
-}
-
-
-static void
-stream_remove(keeper_t *k, const char *stream, const char *id)
-{
-    const char *const  ack[] = { "XACK", stream, "workers", id, NULL };
-    const char *const  del[] = { "XDEL", stream, id, NULL };
-
-    keeper_command(k, ack);
-    keeper_command(k, del);
-}
-
-
-/* Every process that ever read is a consumer until it is removed. */
-static void
-stream_readers(keeper_t *k, const char *stream)
-{
-    size_t       i;
-    redisReply  *reply;
-
-    const char *const  words[] = {
-        "XINFO", "CONSUMERS", stream, "workers", NULL
-    };
-
-    reply = worker_redis_run(k->redis, words);
-    if (reply == NULL) {
-        return;
-    }
-
-    if (reply->type == REDIS_REPLY_ARRAY) {
-        for (i = 0; i < reply->elements; i++) {
-            stream_reader(k, stream, reply->element[i]);
-        }
-    }
-
-    freeReplyObject(reply);
-}
-
-
-static void
-stream_reader(keeper_t *k, const char *stream, const redisReply *reader)
-{
-    size_t             i;
-    long long          pending, idle;
-    const char        *name, *field;
-    const redisReply  *value;
-
-    name = NULL;
-    pending = 1;
-    idle = 0;
-
-    if (reader->type != REDIS_REPLY_ARRAY) {
-        return;
-    }
-
-    for (i = 0; i + 1 < reader->elements; i += 2) {
-        field = reader->element[i]->str;
-        value = reader->element[i + 1];
-
-        if (field == NULL) {
-            continue;
-        }
-
-        if (strcmp(field, "name") == 0) {
-            name = value->str;
-        }
-
-        if (strcmp(field, "pending") == 0) {
-            pending = value->integer;
-        }
-
-        if (strcmp(field, "idle") == 0) {
-            idle = value->integer;
-        }
-    }
-
-    if (name != NULL && pending == 0 && idle >= KEEPER_READER_MS) {
-        const char *const  words[] = {
-            "XGROUP", "DELCONSUMER", stream, "workers", name, NULL
-        };
-
-        keeper_command(k, words);
-    }
-}
-
-
-static void
-keeper_command(keeper_t *k, const char *const *words)
-{
-    redisReply  *reply;
-
-    reply = worker_redis_run(k->redis, words);
-    if (reply != NULL) {
-        freeReplyObject(reply);
-    }
 }
 
 

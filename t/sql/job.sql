@@ -59,6 +59,9 @@ select results_eq(
          from work.kinds() where kind <> 'trial' $$,
     $$ values ('call_processing', 'call_processing', 3600, 3660, 5),
               ('probe', 'probe', 30, 60, 3),
+              ('run_regression_suite', 'schedule', 240, 300, 3),
+              ('scheduled_report', 'schedule', 60, 90, 2),
+              ('scheduled_run', 'schedule', 60, 90, 3),
               ('test_execution', 'test_execution', 120, 150, 3),
               ('validation', 'validation', 60, 90, 3) $$,
     'the kinds are those of the workers');
