@@ -286,11 +286,13 @@ sub probe {
        'a probe is sent round');
     is($made->{headers}{location},
        "/api/v1/jobs/$made->{json}{data}{id}", 'and can be followed');
+    is_deeply($made->{json}{data}{args}, { work_ms => 20 },
+              'it takes as long as it is told to');
     is($voice->call('probe_jobs', as => $owner)->{status}, 201,
        'also without a word');
     refused($voice->call('probe_jobs', as => $owner,
-                         body => { work_ms => 60001 }), '/body/work_ms',
-            'one of more than a minute');
+                         body => { work_ms => 10001 }), '/body/work_ms',
+            'one of more than ten seconds');
 }
 
 

@@ -220,7 +220,8 @@ declare
     v_id  uuid;
 begin
     v_id := core.add_job('probe',
-        jsonb_build_object('sleep_ms', coalesce(args -> 'work_ms', '0')),
+        jsonb_strip_nulls(jsonb_build_object('work_ms', args -> 'work_ms',
+                                             'fail', args -> 'fail')),
         p_priority => coalesce((args ->> 'priority')::int, 5),
         p_run_at => now() + make_interval(
             secs => coalesce((args ->> 'delay_seconds')::int, 0)));
