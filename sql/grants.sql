@@ -26,6 +26,7 @@ grant select on core.queue, core.job_share, core.schedule to voice_work;
 grant select, insert, update on core.queue_scale to voice_work;
 grant select, update on core.system_schedule to voice_work;
 grant select, delete on core.schedule_occurrence to voice_work;
+grant update (sweep_at) on core.queue to voice_work;
 grant select, insert, update, delete on core.job_attempt, core.job_turn,
     core.job_rate, core.job_group, core.job_unique to voice_work;
 grant usage on sequence core.job_turn_number to voice_work;

@@ -395,7 +395,12 @@ as $$
     ), sent as (
         update core.job j set sent_at = now()
           from held h where j.id = h.id
-        returning j.queue
+        returning j.queue, j.kind, j.tenant_id
+    ), opened as (
+        update core.job_turn t set idle = false
+          from (select distinct s.kind, s.tenant_id from sent s
+                 order by 1, 2) l
+         where t.kind = l.kind and t.tenant_id = l.tenant_id and t.idle
     ), freed as (
         update core.job_rate r set wake_at = null
           from core.job_kind k

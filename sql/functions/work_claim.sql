@@ -5,64 +5,6 @@ drop function if exists work.take(text, text, int);
 
 set local role voice_work;
 
--- The tenants that have queued jobs of a queue's kinds, who was served
--- longest ago first; blocked: providers whose rate is used up; free: how many
--- more may run, null for any.  Walks the index from tenant to tenant, so that
--- a long backlog costs nothing.  The settings keep the plan to that, whatever
--- the statistics say of a table that was empty a moment ago.
-create or replace function core.job_lanes(p_queue text)
-returns table (kind text, tenant_id uuid, prefetch int, weight int, used int,
-               kind_free int, tenant_free int, blocked text[])
-language plpgsql volatile set search_path = core, pg_temp
-set enable_seqscan = off set enable_bitmapscan = off
-set enable_hashjoin = off set enable_mergejoin = off set jit = off
-set plan_cache_mode = force_generic_plan
-as $$
-begin
-    return query
-    with recursive lane (kind, tenant_id) as (
-        select k.kind, f.tenant_id
-          from core.job_kind k
-         cross join lateral (
-            select j.tenant_id from core.job j
-             where j.kind = k.kind and j.state = 'queued'
-             order by j.tenant_id limit 1) f
-         where k.queue = p_queue and k.paused_at is null
-        union all
-        select l.kind, n.tenant_id
-          from lane l
-         cross join lateral (
-            select j.tenant_id from core.job j
-             where j.kind = l.kind and j.state = 'queued'
-               and j.tenant_id > l.tenant_id
-             order by j.tenant_id limit 1) n
-    )
-    select l.kind, l.tenant_id, k.prefetch, coalesce(s.weight, 1),
-           coalesce(u.used, 0),
-           case when k.running_max is not null then k.running_max
-               - (select count(*)::int from core.job r
-                   where r.kind = l.kind and r.state = 'running') end,
-           case when m.most is not null then m.most
-               - (select count(*)::int from core.job r
-                   where r.kind = l.kind and r.state = 'running'
-                     and r.tenant_id = l.tenant_id) end,
-           case when k.rate is not null then array(
-               select r.provider from core.job_rate r
-                where r.kind = l.kind and r.tenant_id = l.tenant_id
-                  and core.rate_free(k, r.tat) > clock_timestamp()) end
-      from lane l
-      join core.job_kind k on k.kind = l.kind
-      join core.tenant t on t.id = l.tenant_id and t.status = 'active'
-      left join core.job_share s
-        on s.tenant_id = l.tenant_id and s.kind = l.kind
-      left join core.job_turn u
-        on u.kind = l.kind and u.tenant_id = l.tenant_id
-     cross join lateral (
-        select coalesce(s.running_max, k.tenant_running_max) as most) m
-     order by u.served nulls first, l.tenant_id;
-end
-$$;
-
 -- When one more may start: the theoretical arrival time less what may come
 -- in a burst (GCRA).
 create or replace function core.rate_free(
@@ -74,76 +16,21 @@ as $$
                                           / p_kind.rate)::double precision)
 $$;
 
--- Jobs of a lane that are due, the most urgent first.  Priority by priority,
--- so that what is not due yet costs nothing.
-create or replace function core.lane_jobs(
-    p_kind text, p_tenant uuid, p_blocked text[], p_limit int)
-returns uuid[]
-language plpgsql stable set search_path = core, pg_temp
-set enable_seqscan = off set enable_bitmapscan = off set jit = off
-set plan_cache_mode = force_generic_plan
-as $$
-begin
-    return array(
-        select j.id
-          from generate_series(10, 1, -1) p
-         cross join lateral (
-            select i.id, i.run_at from core.job i
-             where i.kind = p_kind and i.tenant_id = p_tenant
-               and i.state = 'queued' and i.priority = p
-               and i.run_at <= now()
-               and (p_blocked is null or i.provider <> all (p_blocked))
-             order by i.run_at, i.id
-             limit p_limit) j
-         order by p desc, j.run_at, j.id
-         limit p_limit);
-end
-$$;
-
--- The jobs of lanes in the order of turns: each tenant's turn has as many as
--- its weight, and turns go round.  p_turns bounds what is looked for in a
--- lane; one turn ends with the lane that fills p_limit.
-create or replace function core.round_jobs(
-    p_queue text, p_turns int, p_limit int)
-returns uuid[]
-language sql volatile set search_path = core, pg_temp
-as $$
-    with found as materialized (
-        select l.kind, l.lane, l.weight, l.used, l.kind_free, l.prefetch,
-               u.id, u.pos
-          from core.job_lanes(p_queue)
-               with ordinality as l (kind, tenant_id, prefetch, weight, used,
-                                     kind_free, tenant_free, blocked, lane)
-         cross join lateral unnest(core.lane_jobs(
-                   l.kind, l.tenant_id, l.blocked,
-                   least(l.weight * p_turns - l.used, l.tenant_free,
-                         l.kind_free, p_limit)))
-               with ordinality as u (id, pos)
-         limit case when p_turns = 1 then p_limit end
-    ), ranked as (
-        select f.*, (f.used + f.pos - 1) / f.weight as turn,
-               row_number() over (partition by f.kind
-                   order by (f.used + f.pos - 1) / f.weight, f.lane, f.pos)
-                   as of_kind
-          from found f
-    )
-    select coalesce(array_agg(r.id order by r.turn, r.lane, r.pos), '{}')
-      from (select k.* from ranked k
-             where k.of_kind <= coalesce(k.kind_free, k.of_kind)
-             order by k.turn, k.lane, k.pos limit p_limit) r
-$$;
-
 -- Of each kind no more than its prefetch.
 create or replace function core.prefetch_jobs(p_ids uuid[]) returns uuid[]
-language sql stable set search_path = core, pg_temp
+language plpgsql stable set search_path = core, pg_temp
+set enable_seqscan = off set jit = off
 as $$
-    select array_agg(r.id order by r.pos)
-      from (select u.id, u.pos, k.prefetch,
-                   row_number() over (partition by j.kind order by u.pos) as n
-              from unnest(p_ids) with ordinality as u (id, pos)
-              join core.job j on j.id = u.id
-              join core.job_kind k on k.kind = j.kind) r
-     where r.n <= r.prefetch
+begin
+    return (
+        select array_agg(r.id order by r.pos)
+          from (select u.id, u.pos, k.prefetch,
+                       row_number() over (partition by j.kind order by u.pos) as n
+                  from unnest(p_ids) with ordinality as u (id, pos)
+                  join core.job j on j.id = u.id
+                  join core.job_kind k on k.kind = j.kind) r
+         where r.n <= r.prefetch);
+end
 $$;
 
 -- Those of them that may start by the rate of their kind for their tenant and
@@ -191,42 +78,19 @@ begin
 end
 $$;
 
--- The turns of those who are served.
-create or replace function core.serve_turns(p_ids uuid[]) returns void
-language plpgsql volatile set search_path = core, pg_temp
-set enable_seqscan = off set jit = off
-as $$
-declare
-    c  record;
-begin
-    for c in select j.kind, j.tenant_id, count(*)::int as n,
-                    coalesce(min(s.weight), 1) as weight
-               from unnest(p_ids) with ordinality as u (id, pos)
-               join core.job j on j.id = u.id
-               left join core.job_share s
-                 on s.tenant_id = j.tenant_id and s.kind = j.kind
-              group by j.kind, j.tenant_id order by min(u.pos)
-    loop
-        insert into core.job_turn as t (kind, tenant_id, served, used)
-        values (c.kind, c.tenant_id, nextval('core.job_turn_number'),
-                c.n % c.weight)
-        on conflict (kind, tenant_id) do update
-           set served = case when t.used + c.n >= c.weight
-                             then excluded.served else t.served end,
-               used = (t.used + c.n) % c.weight;
-    end loop;
-end
-$$;
-
 -- How many children serve a queue, by the pools that beat; at least one.
 create or replace function core.queue_children(p_queue text) returns int
-language sql stable set search_path = core, pg_temp
+language plpgsql stable set search_path = core, pg_temp
+set enable_seqscan = off set jit = off
 as $$
-    select greatest(1, coalesce(sum(
-               w.children[array_position(w.queues, p_queue)]), 0))::int
-      from core.worker w
-     where p_queue = any (w.queues)
-       and w.beat_at > now() - interval '15 seconds'
+begin
+    return (
+        select greatest(1, coalesce(sum(
+                   w.children[array_position(w.queues, p_queue)]), 0))::int
+          from core.worker w
+         where p_queue = any (w.queues)
+           and w.beat_at > now() - interval '15 seconds');
+end
 $$;
 
 -- Jobs for a child, in the order in which it should run them.  Claims of a
@@ -234,12 +98,16 @@ $$;
 create or replace function core.choose_jobs(p_queue text, p_max int)
 returns uuid[]
 language plpgsql volatile set search_path = core, pg_temp
+set enable_seqscan = off set jit = off
 as $$
 declare
     v_children  int := core.queue_children(p_queue);
     v_kinds     int;
     v_rates     boolean;
     v_limit     int;
+    v_most      int;
+    v_lanes     int;
+    v_turns     int;
     v_ids       uuid[];
     v_found     int;
 begin
@@ -247,13 +115,37 @@ begin
       into v_kinds, v_limit, v_rates
       from core.job_kind k where k.queue = p_queue;
 
+    if exists (select from core.queue q
+                where q.name = p_queue and q.sweep_at < clock_timestamp())
+    then
+        perform core.sweep_lanes(p_queue);
+    end if;
+
     v_limit := least(p_max, v_limit);
-    v_ids := core.round_jobs(p_queue, 1, least(v_limit * v_children, 1000));
+    v_most := least(v_limit * v_children, 1000);
+    v_lanes := (select count(*)
+                  from (select from core.job_kind k
+                          join core.job_turn t
+                            on t.kind = k.kind and not t.idle
+                         where k.queue = p_queue limit v_most) l);
+
+    if v_lanes = 0 then
+        return '{}';
+    end if;
+
+    -- most often lanes have what makes a round of them enough
+    v_turns := case when v_lanes < v_most then 1 + v_most / v_lanes
+               else 1 end;
+    v_ids := core.round_jobs(p_queue, v_turns, v_most);
     v_found := cardinality(v_ids);
 
-    if v_found between 1 and v_limit * v_children - 1 then
-        v_ids := core.round_jobs(p_queue, 2 + v_limit * v_children / v_found,
-                                 least(v_limit * v_children, 1000));
+    if v_found between 1 and v_most - 1 and v_lanes > 1 then
+        v_ids := core.round_jobs(p_queue, v_turns * (2 + v_most / v_found),
+                                 v_most);
+    end if;
+
+    if v_found < v_lanes then
+        perform core.close_lanes(p_queue);
     end if;
 
     if v_kinds > 1 then
@@ -288,8 +180,10 @@ as $$
 declare
     v_ids    uuid[];
     v_lease  interval;
+    v_now    timestamptz;
 begin
     perform pg_advisory_xact_lock(1987013986, hashtext(p_queue));
+    v_now := clock_timestamp();
 
     if exists (select from core.queue q
                 where q.name = p_queue and q.paused_at is not null)
@@ -300,6 +194,8 @@ begin
     v_ids := core.choose_jobs(p_queue, least(greatest(p_max, 1), 100));
 
     if cardinality(v_ids) = 0 then
+        -- what it wrote of lanes may be lost
+        set local synchronous_commit = off;
         return;
     end if;
 
@@ -316,15 +212,15 @@ begin
     with taken as (
         update core.job j
            set state = 'running', attempt = j.attempt + 1,
-               token = j.token + 1, worker = p_worker, claimed_at = now(),
-               lease_until = now() + least(v_lease,
+               token = j.token + 1, worker = p_worker, claimed_at = v_now,
+               lease_until = v_now + least(v_lease,
                    make_interval(secs => k.hard_seconds + 75))
           from core.job_kind k
          where j.id = any (v_ids) and k.kind = j.kind
         returning j.id, j.tenant_id, j.kind, j.attempt, j.token,
                   k.soft_seconds, k.hard_seconds, k.heavy, k.result_seconds,
                   j.trace_id, j.args, j.traceparent,
-                  least(2147483647, extract(epoch from now() - j.run_at)
+                  least(2147483647, extract(epoch from v_now - j.run_at)
                                     * 1000)::int,
                   greatest(0, k.defer_seconds
                               - extract(epoch from j.deferred_for))::int
