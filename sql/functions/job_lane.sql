@@ -8,9 +8,9 @@ set local role voice_work;
 create or replace function core.head_from(
     p_head_at timestamptz[], p_priority int)
 returns timestamptz
-language sql immutable
+language sql stable                         -- as it must be to be inlined
 as $$
-    select coalesce(p_head_at[p_priority] - interval '250 milliseconds',
+    select coalesce(p_head_at[p_priority] - interval '100 milliseconds',
                     '-infinity'::timestamptz)
 $$;
 
