@@ -254,7 +254,8 @@ begin
 end
 $$;
 
--- Rows of results that are past their kind's days; a bounded number a time.
+-- Results that are past their kind's days; what is more than 50,000 of them
+-- work.purge() removes within the hours that follow.
 create or replace function core.clean_results() returns jsonb
 language plpgsql volatile set search_path = core, pg_temp
 as $$
@@ -263,14 +264,8 @@ declare
     v_some   bigint;
     v_fired  bigint;
 begin
-    for v_round in 1 .. 100 loop
-        delete from core.job j
-         where j.id in (select p.id from core.job p
-                          join core.job_kind k on k.kind = p.kind
-                         where p.ended_at < now()
-                               - make_interval(days => k.keep_days)
-                         limit 5000);
-        get diagnostics v_some = row_count;
+    for v_round in 1 .. 10 loop
+        v_some := core.purge_jobs(5000);
         v_jobs := v_jobs + v_some;
         exit when v_some < 5000;
     end loop;
