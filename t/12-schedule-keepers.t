@@ -36,7 +36,12 @@ create table acted (at timestamptz);
 create table clock as select '2031-03-05 10:00Z'::timestamptz as at;
 grant all on acted, clock to public;
 create function core.slow() returns trigger language plpgsql
-as \$\$ begin perform pg_sleep(0.002); return null; end \$\$;
+as \$\$
+begin
+    perform pg_sleep(0.002);                        -- sleep is the load
+    return null;
+end
+\$\$;
 create trigger slow after insert on core.schedule_occurrence
     for each row execute function core.slow();
 create function core.note() returns trigger language plpgsql
@@ -55,7 +60,7 @@ declare
     v_some    int;
 begin
     while v_killed < ${\ KILLS} loop
-        perform pg_sleep(random() * 0.1);
+        perform pg_sleep(random() * 0.1);           -- sleep is the load
         select count(pg_terminate_backend(k.pid)) into v_some
           from (select pid from pg_stat_activity
                  where usename = 'voice_worker' and state = 'active'
