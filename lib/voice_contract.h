@@ -47,6 +47,8 @@
  *               400 refuses before anything is compared
  *   x-token     JSON Pointer into data where the signed access token goes;
  *               its claims are the reply's column "claims"
+ *   x-expires   name of an argument that the edge adds: when the caller's
+ *               credential ends (Unix seconds), none if it never does
  *   x-idempotent  false: takes no Idempotency-Key, which every other POST of
  *               identified callers under /api/v1/ takes unless it has
  *               x-token; the document that is served lists the parameter
@@ -162,6 +164,7 @@ typedef struct {
     const char            *verify_member;      /* NULL: none */
     const char            *verify_lookup;
     const char            *token;      /* JSON Pointer or NULL */
+    const char            *expires;    /* name or NULL */
     const char            *example;    /* JSON; NULL: another shape */
     const char            *deprecation;        /* values of headers, */
     const char            *sunset;     /* or NULL */

@@ -44,6 +44,8 @@ static voice_rc_t read_verify(voice_contract_t *contract,
     contract_operation_t *operation, const json_t *value);
 static voice_rc_t read_token(voice_contract_t *contract,
     contract_operation_t *operation, const json_t *value);
+static voice_rc_t read_expires(voice_contract_t *contract,
+    contract_operation_t *operation, const json_t *value);
 static voice_rc_t refuse(voice_contract_t *contract,
     const contract_operation_t *operation, const char *name,
     const char *reason);
@@ -74,6 +76,7 @@ static const struct {
     { "x-hash", read_hash, 0 },
     { "x-verify", read_verify, 0 },
     { "x-token", read_token, 0 },
+    { "x-expires", read_expires, 0 },
 };
 
 
@@ -403,6 +406,29 @@ read_token(voice_contract_t *contract, contract_operation_t *operation,
     }
 
     operation->public.token = pointer;
+
+    return VOICE_OK;
+}
+
+
+static voice_rc_t
+read_expires(voice_contract_t *contract, contract_operation_t *operation,
+    const json_t *value)
+{
+    const char  *name;
+
+    name = json_string_value(value);
+
+    /* a client could say it, too */
+
+    if (name == NULL || !contract_is_name(name)
+        || body_member(contract, operation, name))
+    {
+        return refuse(contract, operation, "x-expires",
+                      "must be a name that the body does not have");
+    }
+
+    operation->public.expires = name;
 
     return VOICE_OK;
 }

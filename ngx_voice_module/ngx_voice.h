@@ -28,6 +28,7 @@ enum {
 typedef struct ngx_voice_ctx_s    ngx_voice_ctx_t;
 typedef struct ngx_voice_limit_s  ngx_voice_limit_t;
 typedef struct ngx_voice_known_s  ngx_voice_known_t;
+typedef struct ngx_voice_lapse_s  ngx_voice_lapse_t;
 
 
 /*
@@ -111,11 +112,13 @@ struct ngx_voice_ctx_s {
     ngx_voice_secret_t          credential;
     ngx_voice_identity_t        identity;
     const ngx_voice_known_t    *known;     /* NULL: nobody is identified */
+    ngx_voice_known_t          *rooms[2];  /* for it and the next one */
     ngx_voice_known_t          *federated; /* it, while it is made */
     ngx_str_t                   host_tenant;   /* UUID; empty: nobody's */
     ngx_voice_operation_t      *operation; /* NULL: no route */
     const ngx_voice_policy_t   *policy;    /* of operation or location */
     const ngx_voice_tenant_t   *tenant;    /* NULL: none, or not known */
+    ngx_voice_tenant_t         *tenants[2];    /* as rooms */
     voice_match_t               match;
     ngx_voice_error_t           error;
     ngx_str_t                   origin;    /* of a page elsewhere, or empty */
@@ -137,6 +140,7 @@ struct ngx_voice_ctx_s {
     ngx_voice_password_task_t  *task;
     ngx_voice_jwks_wait_t      *keys;      /* of the token's issuer */
     struct ngx_voice_live_stream_s  *live; /* NULL: none is begun */
+    ngx_voice_lapse_t          *lapse;     /* NULL: no stream is open */
     ngx_event_t                 timer;     /* of ready, of a stream's begin */
     ngx_queue_t                 waiter;    /* for an answer, with others */
 
@@ -146,6 +150,7 @@ struct ngx_voice_ctx_s {
     unsigned                    hashed:3;      /* x-hash members done */
     unsigned                    woken:1;       /* keys were waited for */
     unsigned                    asking:1;      /* waiter is in a queue */
+    unsigned                    again:1;       /* judged anew, being open */
     unsigned                    location:1;    /* judged for a location */
     unsigned                    admitted:1;    /* access phase is over */
     unsigned                    identified:1;  /* X-Request-Id is set */
@@ -270,6 +275,12 @@ ngx_int_t ngx_voice_location_begin(ngx_http_request_t *r,
  * it, leaves that to nginx: NGX_ABORT, go on by ctx->error.status.
  */
 ngx_int_t ngx_voice_location_refuse(ngx_voice_ctx_t *ctx);
+
+/*
+ * ngx_voice_known.c: x-expires, when the credential ends; the argument is not
+ * there if it never does.
+ */
+ngx_int_t ngx_voice_known_args(ngx_voice_ctx_t *ctx);
 
 /* ngx_voice_ticket.c: identifies by a ticket, which that uses up. */
 ngx_int_t ngx_voice_ticket(ngx_voice_ctx_t *ctx);

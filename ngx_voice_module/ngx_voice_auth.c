@@ -56,7 +56,7 @@ ngx_voice_identify(ngx_voice_ctx_t *ctx)
     ngx_int_t           rc;
     ngx_voice_known_t  *known;
 
-    if (ctx->policy->public || ctx->known != NULL) {
+    if (ctx->policy->public || (ctx->known != NULL && !ctx->again)) {
         return NGX_OK;
     }
 
@@ -72,7 +72,7 @@ ngx_voice_identify(ngx_voice_ctx_t *ctx)
         }
     }
 
-    known = ngx_pcalloc(ctx->request->pool, sizeof(ngx_voice_known_t));
+    known = ngx_voice_known_room(ctx);
 
     if (known == NULL
         || ngx_voice_known_key(ctx->credential.key, ctx->credential.text)
@@ -99,14 +99,17 @@ ngx_voice_identify(ngx_voice_ctx_t *ctx)
 }
 
 
-/* Behind locations nothing else proves that a session or key still lives. */
+/*
+ * Behind locations, and while a stream is open, nothing else proves that a
+ * session or key still lives.
+ */
 ngx_int_t
 ngx_voice_prove(ngx_voice_ctx_t *ctx)
 {
     ngx_str_t              params[5];
     ngx_voice_database_t  *database;
 
-    if (!ctx->location || ctx->tenant == NULL) {
+    if ((!ctx->location && !ctx->again) || ctx->tenant == NULL) {
         return NGX_OK;
     }
 
@@ -119,7 +122,7 @@ ngx_voice_prove(ngx_voice_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    if (ctx->known == NULL || ctx->known->proved) {
+    if (ctx->known == NULL || (ctx->known->proved && !ctx->again)) {
         return NGX_OK;
     }
 
@@ -260,7 +263,7 @@ ngx_voice_identify_claims(ngx_voice_ctx_t *ctx, const json_t *claims)
 {
     ngx_voice_known_t  *known;
 
-    known = ngx_pcalloc(ctx->request->pool, sizeof(ngx_voice_known_t));
+    known = ngx_voice_known_room(ctx);
     if (known == NULL) {
         return ngx_voice_fail(ctx, NGX_VOICE_INTERNAL_ERROR, NULL);
     }
@@ -344,36 +347,7 @@ static void
 ngx_voice_key_answered(ngx_voice_ctx_t *ctx, ngx_int_t rc,
     const void *record)
 {
-    ngx_voice_known_t  *known;
-
-    if (rc == NGX_DECLINED
-        && ctx->databases + 1u < ctx->conf->databases->nelts)
-    {
-        ctx->databases++;
-        ngx_voice_resume(ctx, NGX_VOICE_IDENTIFY);
-        return;
-    }
-
-    if (rc == NGX_DECLINED) {
-        rc = ngx_voice_unauthorized(ctx, "The API key is not valid.");
-    }
-
-    if (rc != NGX_OK) {
-        ngx_voice_refuse(ctx);
-        return;
-    }
-
-    known = ngx_palloc(ctx->request->pool, sizeof(ngx_voice_known_t));
-
-    if (known == NULL) {
-        (void) ngx_voice_fail(ctx, NGX_VOICE_INTERNAL_ERROR, NULL);
-        ngx_voice_refuse(ctx);
-        return;
-    }
-
-    ngx_memcpy(known, record, sizeof(ngx_voice_known_t));
-    ngx_voice_known_take(ctx, known);
-    ngx_voice_resume(ctx, NGX_VOICE_TENANT);
+    ngx_voice_known_answered(ctx, rc, record, "The API key is not valid.");
 }
 
 
@@ -425,10 +399,12 @@ ngx_voice_proof_answered(ngx_voice_ctx_t *ctx, ngx_int_t rc,
         return;
     }
 
-    known = *ctx->known;
-    known.proved = 1;
-    known.since = ngx_min(known.since, *since);
-    ngx_voice_known_put(ctx->conf, ctx->credential.key, &known);
+    if (!ctx->again) {
+        known = *ctx->known;
+        known.proved = 1;
+        known.since = ngx_min(known.since, *since);
+        ngx_voice_known_put(ctx->conf, ctx->credential.key, &known);
+    }
 
     ngx_voice_resume(ctx, NGX_VOICE_ADMIT);
 }

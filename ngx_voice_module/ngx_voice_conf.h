@@ -31,6 +31,7 @@ typedef struct ngx_voice_limiter_s  ngx_voice_limiter_t;
 typedef struct ngx_voice_tenancy_s  ngx_voice_tenancy_t;
 typedef struct ngx_voice_live_s     ngx_voice_live_t;
 typedef struct ngx_voice_publisher_s  ngx_voice_publisher_t;
+typedef struct ngx_voice_lapses_s   ngx_voice_lapses_t;
 
 
 /* Errors that the edge itself makes; their rows stand in "x-errors". */
@@ -134,6 +135,7 @@ typedef struct {
     ngx_voice_jwks_t         *jwks;
     ngx_voice_watcher_t      *watcher;
     ngx_queue_t               asks;        /* ngx_voice_ask_t under way */
+    ngx_voice_lapses_t       *lapses;      /* of open streams */
     ngx_voice_limiter_t      *limiter;
     ngx_voice_ingest_t       *ingest;      /* NULL: no packets */
     ngx_voice_live_t         *live;

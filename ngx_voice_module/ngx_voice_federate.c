@@ -62,7 +62,7 @@ ngx_voice_federate(ngx_voice_ctx_t *ctx, ngx_voice_issuer_t *issuer,
         return ngx_voice_federate_wait(ctx, issuer, kid);
     }
 
-    known = ngx_pcalloc(ctx->request->pool, sizeof(ngx_voice_known_t));
+    known = ngx_voice_known_room(ctx);
     if (known == NULL) {
         return ngx_voice_fail(ctx, NGX_VOICE_INTERNAL_ERROR, NULL);
     }

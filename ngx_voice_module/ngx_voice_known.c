@@ -121,6 +121,26 @@ ngx_voice_kind_parse(voice_span_t name)
 }
 
 
+ngx_voice_known_t *
+ngx_voice_known_room(ngx_voice_ctx_t *ctx)
+{
+    ngx_voice_known_t  **room;
+
+    room = &ctx->rooms[ctx->known != NULL && ctx->known == ctx->rooms[0]];
+
+    if (*room == NULL) {
+        *room = ngx_palloc(ctx->request->pool, sizeof(ngx_voice_known_t));
+        if (*room == NULL) {
+            return NULL;
+        }
+    }
+
+    ngx_memzero(*room, sizeof(ngx_voice_known_t));
+
+    return *room;
+}
+
+
 void
 ngx_voice_known_take(ngx_voice_ctx_t *ctx, const ngx_voice_known_t *record)
 {
@@ -149,4 +169,58 @@ ngx_voice_known_take(ngx_voice_ctx_t *ctx, const ngx_voice_known_t *record)
         identity->session.data = (u_char *) record->session;
         identity->session.len = VOICE_UUID_LEN;
     }
+}
+
+
+void
+ngx_voice_known_answered(ngx_voice_ctx_t *ctx, ngx_int_t rc,
+    const void *record, const char *reason)
+{
+    ngx_voice_known_t  *known;
+
+    if (rc == NGX_DECLINED
+        && ctx->databases + 1u < ctx->conf->databases->nelts)
+    {
+        ctx->databases++;
+        ngx_voice_resume(ctx, NGX_VOICE_IDENTIFY);
+        return;
+    }
+
+    if (rc == NGX_DECLINED) {
+        rc = ngx_voice_unauthorized(ctx, reason);
+    }
+
+    if (rc != NGX_OK) {
+        ngx_voice_refuse(ctx);
+        return;
+    }
+
+    known = ngx_voice_known_room(ctx);
+
+    if (known == NULL) {
+        (void) ngx_voice_fail(ctx, NGX_VOICE_INTERNAL_ERROR, NULL);
+        ngx_voice_refuse(ctx);
+        return;
+    }
+
+    ngx_memcpy(known, record, sizeof(ngx_voice_known_t));
+    ngx_voice_known_take(ctx, known);
+    ngx_voice_resume(ctx, NGX_VOICE_TENANT);
+}
+
+
+ngx_int_t
+ngx_voice_known_args(ngx_voice_ctx_t *ctx)
+{
+    const char  *name;
+
+    name = ctx->operation->contract->expires;
+
+    if (ctx->known == NULL || ctx->known->expires == 0) {
+        return NGX_OK;
+    }
+
+    return json_object_set_new(ctx->args, name,
+                               json_integer(ctx->known->expires)) == 0
+           ? NGX_OK : NGX_ERROR;
 }

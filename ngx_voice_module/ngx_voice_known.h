@@ -64,9 +64,21 @@ void ngx_voice_scopes_read(ngx_voice_main_conf_t *mcf, const json_t *scopes,
 /* By its name; NGX_VOICE_KIND_ANONYMOUS: there is none. */
 ngx_voice_kind_e ngx_voice_kind_parse(voice_span_t name);
 
+/*
+ * Where the request's next credential may be kept, zeroed, beside the one
+ * that it has; NULL: out of memory.
+ */
+ngx_voice_known_t *ngx_voice_known_room(ngx_voice_ctx_t *ctx);
 /* The request is of this credential; record lives as long. */
 void ngx_voice_known_take(ngx_voice_ctx_t *ctx,
     const ngx_voice_known_t *record);
+/*
+ * For questions to one database after the other, by ctx->databases: record
+ * is the answer, or rc says why there is none, see ngx_voice_question_t.
+ * Goes on with the request; reason: why nobody is identified.
+ */
+void ngx_voice_known_answered(ngx_voice_ctx_t *ctx, ngx_int_t rc,
+    const void *record, const char *reason);
 
 
 #endif /* NGX_VOICE_KNOWN_H */

@@ -12,7 +12,7 @@
  * in their order: one of ours, taken before there are clients, comes first.
  */
 
-#include "ngx_voice.h"
+#include "ngx_voice_lapse.h"
 
 #include <sys/eventfd.h>
 
@@ -36,6 +36,16 @@ static void ngx_voice_leave_streams_end(ngx_event_t *ev);
 static void ngx_voice_leave_young_end(ngx_event_t *ev);
 static void ngx_voice_leave_late(ngx_event_t *ev);
 static void ngx_voice_leave_stream_end(ngx_http_request_t *r);
+static u_char *ngx_voice_leave_frame(u_char *p,
+    const ngx_voice_farewell_t *farewell);
+static u_char *ngx_voice_leave_event(const ngx_http_request_t *r, u_char *p,
+    const ngx_voice_farewell_t *farewell);
+static void ngx_voice_leave_cut(ngx_http_request_t *r,
+    const ngx_str_t *bytes);
+#if (NGX_HTTP_V2)
+static void ngx_voice_leave_reset(ngx_http_request_t *r,
+    const ngx_str_t *bytes);
+#endif
 static void ngx_voice_leave_stream_forget(void *data);
 static void ngx_voice_leave_handler(ngx_event_t *ev);
 
@@ -200,21 +210,15 @@ ngx_voice_leave_late(ngx_event_t *ev)
 }
 
 
-/*
- * nchan is told as if the client had gone, which it is used to.  What says
- * goodbye is sent only between two messages.
- */
 static void
 ngx_voice_leave_stream_end(ngx_http_request_t *r)
 {
-    ngx_connection_t       *c;
-    ngx_voice_loc_conf_t   *lcf;
+    ngx_str_t              bytes;
+    ngx_voice_loc_conf_t  *lcf;
 
     /* a frame of WebSocket: close, 1001 "going away" (RFC 6455, 7.4.1) */
     static u_char  close_frame[] = { 0x88, 0x02, 0x03, 0xe9 };
     static u_char  last_chunk[] = "0" CRLF CRLF;
-
-    c = r->connection;
 
 #if (NGX_HTTP_V2)
     if (r->stream != NULL) {
@@ -223,14 +227,96 @@ ngx_voice_leave_stream_end(ngx_http_request_t *r)
 #endif
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_voice_module);
+    ngx_str_null(&bytes);
 
-    if (r->header_sent && !c->buffered && !c->error) {
-        if (lcf->stream == NGX_VOICE_STREAM_WEBSOCKET) {
-            (void) c->send(c, close_frame, sizeof(close_frame));
+    if (lcf->stream == NGX_VOICE_STREAM_WEBSOCKET) {
+        bytes.data = close_frame;
+        bytes.len = sizeof(close_frame);
 
-        } else if (r->chunked) {
-            (void) c->send(c, last_chunk, sizeof(last_chunk) - 1);
-        }
+    } else if (r->chunked) {
+        bytes.data = last_chunk;
+        bytes.len = sizeof(last_chunk) - 1;
+    }
+
+    ngx_voice_leave_cut(r, &bytes);
+}
+
+
+void
+ngx_voice_leave_end(ngx_http_request_t *r,
+    const ngx_voice_farewell_t *farewell)
+{
+    u_char                *p;
+    ngx_str_t              bytes;
+    ngx_voice_loc_conf_t  *lcf;
+
+    static const size_t  room = NGX_SIZE_T_LEN
+                                + sizeof(CRLF "event: end\ndata: \n\n" CRLF
+                                         "0" CRLF CRLF);
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_voice_module);
+    bytes.len = 0;
+    bytes.data = ngx_pnalloc(r->pool, room + farewell->reason.len
+                                      + farewell->event.len);
+    if (bytes.data != NULL) {
+        p = lcf->stream == NGX_VOICE_STREAM_WEBSOCKET
+            ? ngx_voice_leave_frame(bytes.data, farewell)
+            : ngx_voice_leave_event(r, bytes.data, farewell);
+        bytes.len = p - bytes.data;
+    }
+
+#if (NGX_HTTP_V2)
+    if (r->stream != NULL) {
+        ngx_voice_leave_reset(r, &bytes);
+        return;
+    }
+#endif
+
+    ngx_voice_leave_cut(r, &bytes);
+}
+
+
+/* Close, with a code and a reason. */
+static u_char *
+ngx_voice_leave_frame(u_char *p, const ngx_voice_farewell_t *farewell)
+{
+    *p++ = 0x88;
+    *p++ = (u_char) (2 + farewell->reason.len);
+    *p++ = (u_char) (farewell->code >> 8);
+    *p++ = (u_char) farewell->code;
+
+    return ngx_cpymem(p, farewell->reason.data, farewell->reason.len);
+}
+
+
+/* In a chunk, and the last one, where the answer is in chunks. */
+static u_char *
+ngx_voice_leave_event(const ngx_http_request_t *r, u_char *p,
+    const ngx_voice_farewell_t *farewell)
+{
+    if (!r->chunked) {
+        return ngx_sprintf(p, "event: end\ndata: %V\n\n", &farewell->event);
+    }
+
+    return ngx_sprintf(p, "%xz" CRLF "event: end\ndata: %V\n\n" CRLF "0" CRLF
+                       CRLF, sizeof("event: end\ndata: \n\n") - 1
+                             + farewell->event.len, &farewell->event);
+}
+
+
+/*
+ * nchan is told as if the client had gone, which it is used to.  What says
+ * goodbye is sent only between two messages.
+ */
+static void
+ngx_voice_leave_cut(ngx_http_request_t *r, const ngx_str_t *bytes)
+{
+    ngx_connection_t  *c;
+
+    c = r->connection;
+
+    if (r->header_sent && !c->buffered && !c->error && bytes->len != 0) {
+        (void) c->send(c, bytes->data, bytes->len);
     }
 
     if (shutdown(c->fd, SHUT_RD) == -1 && ngx_socket_errno != NGX_ENOTCONN) {
@@ -238,6 +324,44 @@ ngx_voice_leave_stream_end(ngx_http_request_t *r)
                       "shutdown() of a stream failed");
     }
 }
+
+
+#if (NGX_HTTP_V2)
+
+/* The connection has other requests: this one ends as if it were reset. */
+static void
+ngx_voice_leave_reset(ngx_http_request_t *r, const ngx_str_t *bytes)
+{
+    ngx_buf_t         *b;
+    ngx_chain_t       *out;
+    ngx_connection_t  *c;
+
+    c = r->connection;
+    b = ngx_calloc_buf(r->pool);
+    out = ngx_alloc_chain_link(r->pool);
+
+    if (b != NULL && out != NULL && bytes->len != 0
+        && r->header_sent && !c->buffered && !c->error)
+    {
+        b->pos = bytes->data;
+        b->last = b->pos + bytes->len;
+        b->memory = 1;
+        b->flush = 1;
+        b->last_buf = 1;
+
+        out->buf = b;
+        out->next = NULL;
+
+        (void) ngx_http_output_filter(r, out);
+    }
+
+    c->error = 1;
+
+    ngx_http_finalize_request(r, NGX_HTTP_CLIENT_CLOSED_REQUEST);
+    ngx_http_run_posted_requests(c);
+}
+
+#endif
 
 
 /* Called once, when the process begins to exit. */

@@ -152,7 +152,8 @@ ngx_voice_limit_failed(ngx_voice_ctx_t *ctx)
 
     mcf = ctx->conf;
 
-    if (mcf->limit_failure == NULL) {
+    /* that a stream ends is nobody's attempt to guess */
+    if (mcf->limit_failure == NULL || ctx->again) {
         return;
     }
 

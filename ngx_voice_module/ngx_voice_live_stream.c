@@ -8,6 +8,7 @@
  * room ends the stream, and its client comes again with his last id.
  */
 
+#include "ngx_voice_lapse.h"
 #include "ngx_voice_live_private.h"
 
 
@@ -18,6 +19,8 @@
 #define NGX_VOICE_LIVE_SILENT  3           /* pings without an answer */
 
 
+static void ngx_voice_live_close(ngx_voice_live_stream_t *stream,
+    ngx_uint_t code, const ngx_str_t *reason);
 static void ngx_voice_live_dirty(ngx_voice_live_stream_t *stream);
 static ngx_uint_t ngx_voice_live_room(ngx_voice_live_stream_t *stream);
 static void ngx_voice_live_send(ngx_voice_live_stream_t *stream);
@@ -130,19 +133,57 @@ ngx_voice_live_start(ngx_voice_live_stream_t *stream)
 void
 ngx_voice_live_end(ngx_voice_live_stream_t *stream, ngx_uint_t code)
 {
-    u_char  payload[2];
+    ngx_str_t  reason;
+
+    ngx_str_null(&reason);
+    ngx_voice_live_close(stream, code, &reason);
+}
+
+
+/* The event is the last that waits, whatever waits. */
+void
+ngx_voice_live_dismiss(ngx_voice_ctx_t *ctx,
+    const ngx_voice_farewell_t *farewell)
+{
+    ngx_voice_live_event_t    event;
+    ngx_voice_live_stream_t  *stream;
+
+    stream = ctx->live;
+
+    if (!stream->socket && stream->state == NGX_VOICE_LIVE_OPEN) {
+        ngx_memzero(&event, sizeof(ngx_voice_live_event_t));
+        ngx_str_set(&event.event, "end");
+        event.body = farewell->event;
+
+        (void) ngx_voice_live_room(stream);
+        ngx_voice_live_give(stream, ngx_voice_live_message(&event));
+    }
+
+    ngx_voice_live_close(stream, farewell->code, &farewell->reason);
+}
+
+
+static void
+ngx_voice_live_close(ngx_voice_live_stream_t *stream, ngx_uint_t code,
+    const ngx_str_t *reason)
+{
+    size_t  len;
+    u_char  payload[NGX_VOICE_LIVE_CONTROL];
 
     if (stream->state != NGX_VOICE_LIVE_OPEN) {
         stream->overflow = 1;
         return;
     }
 
+    len = ngx_min(reason->len, sizeof(payload) - 2);
     payload[0] = (u_char) (code >> 8);
     payload[1] = (u_char) code;
+    ngx_memcpy(payload + 2, reason->data, len);
 
     if (stream->socket) {
         (void) ngx_voice_live_room(stream);
-        ngx_voice_live_give(stream, ngx_voice_live_frame(0x08, payload, 2));
+        ngx_voice_live_give(stream, ngx_voice_live_frame(0x08, payload,
+                                                         2 + len));
     }
 
     stream->state = NGX_VOICE_LIVE_ENDS;

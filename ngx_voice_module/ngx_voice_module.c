@@ -5,6 +5,7 @@
  * (bin/directives).
  */
 
+#include "ngx_voice_lapse.h"
 #include "ngx_voice_publish.h"
 #include "ngx_voice_nchan.h"
 #include "ngx_voice_page.h"
@@ -410,7 +411,7 @@ static ngx_command_t  ngx_voice_commands[] = {
      *
      * How long locations behind voice_auth go on by what was read from the
      * database before it could not be asked any more; afterwards they answer
-     * 503.
+     * 503.  Open streams end a minute after that.
      */
     { ngx_string("voice_stale"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
@@ -835,6 +836,7 @@ ngx_voice_init_process(ngx_cycle_t *cycle)
     mcf->limiter = ngx_voice_limiter_create(mcf, cycle);
     mcf->live = ngx_voice_live_create(mcf, cycle);
     mcf->publisher = ngx_voice_publisher_create(mcf, cycle);
+    mcf->lapses = ngx_voice_lapses_create(mcf, cycle);
     mcf->jwks = ngx_voice_jwks_create(mcf->issuers, cycle);
     mcf->watcher = ngx_voice_watch_create(
         &mcf->shared->watch, mcf->databases,
@@ -842,7 +844,7 @@ ngx_voice_init_process(ngx_cycle_t *cycle)
 
     if (mcf->redis == NULL || mcf->hasher == NULL || mcf->watcher == NULL
         || mcf->jwks == NULL || mcf->limiter == NULL || mcf->live == NULL
-        || mcf->publisher == NULL)
+        || mcf->publisher == NULL || mcf->lapses == NULL)
     {
         return NGX_ERROR;
     }

@@ -22,6 +22,7 @@ static ngx_int_t ngx_voice_tenant_take(ngx_voice_main_conf_t *mcf,
     const ngx_voice_ask_t *ask, const PGresult *result, void *record);
 static void ngx_voice_tenant_answered(ngx_voice_ctx_t *ctx, ngx_int_t rc,
     const void *record);
+static ngx_voice_tenant_t *ngx_voice_tenant_room(ngx_voice_ctx_t *ctx);
 static ngx_int_t ngx_voice_tenant_known(ngx_voice_ctx_t *ctx,
     const ngx_str_t *id, const u_char *key, ngx_voice_tenant_t *tenant);
 static ngx_int_t ngx_voice_tenant_judge(ngx_voice_ctx_t *ctx);
@@ -107,7 +108,7 @@ ngx_voice_find_tenant(ngx_voice_ctx_t *ctx)
                               "the host.");
     }
 
-    tenant = ngx_palloc(ctx->request->pool, sizeof(ngx_voice_tenant_t));
+    tenant = ngx_voice_tenant_room(ctx);
     if (tenant == NULL) {
         return ngx_voice_fail(ctx, NGX_VOICE_INTERNAL_ERROR, NULL);
     }
@@ -274,7 +275,7 @@ ngx_voice_tenant_answered(ngx_voice_ctx_t *ctx, ngx_int_t rc,
     ngx_voice_tenant_t  *tenant;
 
     if (rc == NGX_OK) {
-        tenant = ngx_palloc(ctx->request->pool, sizeof(ngx_voice_tenant_t));
+        tenant = ngx_voice_tenant_room(ctx);
 
         if (tenant == NULL) {
             rc = ngx_voice_fail(ctx, NGX_VOICE_INTERNAL_ERROR, NULL);
@@ -299,6 +300,23 @@ ngx_voice_tenant_answered(ngx_voice_ctx_t *ctx, ngx_int_t rc,
     }
 
     ngx_voice_resume(ctx, NGX_VOICE_PROVE);
+}
+
+
+/* For the next record, beside the one that the request has. */
+static ngx_voice_tenant_t *
+ngx_voice_tenant_room(ngx_voice_ctx_t *ctx)
+{
+    ngx_voice_tenant_t  **room;
+
+    room = &ctx->tenants[ctx->tenant != NULL
+                         && ctx->tenant == ctx->tenants[0]];
+
+    if (*room == NULL) {
+        *room = ngx_palloc(ctx->request->pool, sizeof(ngx_voice_tenant_t));
+    }
+
+    return *room;
 }
 
 

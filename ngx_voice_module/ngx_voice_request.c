@@ -10,6 +10,7 @@
  *   NGX_DONE      the step has ended the request
  */
 
+#include "ngx_voice_lapse.h"
 #include "ngx_voice_live.h"
 #include "ngx_voice_send.h"
 
@@ -148,6 +149,11 @@ ngx_voice_resume(ngx_voice_ctx_t *ctx, ngx_voice_state_e state)
     ngx_connection_t    *c;
     ngx_http_request_t  *r;
 
+    if (ctx->again) {
+        ngx_voice_lapse_resume(ctx, state);
+        return;
+    }
+
     r = ctx->request;
     c = r->connection;
 
@@ -178,6 +184,11 @@ void
 ngx_voice_refuse(ngx_voice_ctx_t *ctx)
 {
     ngx_connection_t  *c;
+
+    if (ctx->again) {
+        ngx_voice_lapse_refuse(ctx);
+        return;
+    }
 
     c = ctx->request->connection;
 
@@ -387,7 +398,8 @@ ngx_voice_admitted(ngx_voice_ctx_t *ctx)
 
     /* nchan aborts where it gets a subscriber while it exits */
     if (ctx->channel.len > 0
-        && ngx_voice_leave_stream(r, ctx->live == NULL) != NGX_OK)
+        && (ngx_voice_leave_stream(r, ctx->live == NULL) != NGX_OK
+            || ngx_voice_lapse_join(ctx) != NGX_OK))
     {
         return ngx_voice_fail(ctx, NGX_VOICE_SERVICE_UNAVAILABLE, NULL);
     }
@@ -410,6 +422,12 @@ ngx_voice_call(ngx_voice_ctx_t *ctx)
     ctx->attempts++;
 
     if (ctx->live != NULL && ngx_voice_live_args(ctx) != NGX_OK) {
+        return ngx_voice_fail(ctx, NGX_VOICE_INTERNAL_ERROR, NULL);
+    }
+
+    if (ctx->operation->contract->expires != NULL
+        && ngx_voice_known_args(ctx) != NGX_OK)
+    {
         return ngx_voice_fail(ctx, NGX_VOICE_INTERNAL_ERROR, NULL);
     }
 

@@ -69,6 +69,7 @@ ngx_voice_ticket_take(ngx_voice_main_conf_t *mcf, const ngx_voice_ask_t *ask,
 {
     json_t              *data;
     ngx_int_t            rc;
+    ngx_voice_known_t   *known = record;
     voice_json_error_t   err;
 
     if (!voice_span_eq(ngx_voice_column(result, NGX_VOICE_COLUMN_STATUS),
@@ -79,7 +80,8 @@ ngx_voice_ticket_take(ngx_voice_main_conf_t *mcf, const ngx_voice_ask_t *ask,
 
     data = voice_json_parse(ngx_voice_column(result, NGX_VOICE_COLUMN_DATA),
                             &err);
-    rc = ngx_voice_ticket_read(mcf, data, record);
+    rc = ngx_voice_ticket_read(mcf, data, known);
+    known->since = ask->since;
     json_decref(data);
 
     return rc;
@@ -92,6 +94,7 @@ ngx_voice_ticket_read(ngx_voice_main_conf_t *mcf, const json_t *data,
 {
     known->kind = ngx_voice_kind_parse(voice_json_text(data, "kind"));
     known->role = voice_role_parse(voice_json_text(data, "role"));
+    known->expires = json_integer_value(json_object_get(data, "expires"));
 
     ngx_voice_scopes_read(mcf, json_object_get(data, "scopes"),
                           &known->scopes);
@@ -111,34 +114,5 @@ static void
 ngx_voice_ticket_answered(ngx_voice_ctx_t *ctx, ngx_int_t rc,
     const void *record)
 {
-    ngx_voice_known_t  *known;
-
-    if (rc == NGX_DECLINED
-        && ctx->databases + 1u < ctx->conf->databases->nelts)
-    {
-        ctx->databases++;
-        ngx_voice_resume(ctx, NGX_VOICE_IDENTIFY);
-        return;
-    }
-
-    if (rc == NGX_DECLINED) {
-        rc = ngx_voice_unauthorized(ctx, "The ticket is not valid.");
-    }
-
-    if (rc != NGX_OK) {
-        ngx_voice_refuse(ctx);
-        return;
-    }
-
-    known = ngx_palloc(ctx->request->pool, sizeof(ngx_voice_known_t));
-
-    if (known == NULL) {
-        (void) ngx_voice_fail(ctx, NGX_VOICE_INTERNAL_ERROR, NULL);
-        ngx_voice_refuse(ctx);
-        return;
-    }
-
-    ngx_memcpy(known, record, sizeof(ngx_voice_known_t));
-    ngx_voice_known_take(ctx, known);
-    ngx_voice_resume(ctx, NGX_VOICE_TENANT);
+    ngx_voice_known_answered(ctx, rc, record, "The ticket is not valid.");
 }

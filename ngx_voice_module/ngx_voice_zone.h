@@ -58,6 +58,8 @@
         "Wake entries left to the keeper: Redis did not take them.")         \
     ROW(stream_gaps, "voice_stream_gaps_total",                              \
         "Streams that could not resume where the client had left.")          \
+    ROW(stream_lapses, "voice_stream_lapses_total",                          \
+        "Open streams that were ended: their credential was no more good.")  \
     ROW(live_published, "voice_live_published_total",                        \
         "Packet events that were published for somebody who listens.")       \
     ROW(live_coalesced, "voice_live_coalesced_total",                        \

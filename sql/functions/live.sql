@@ -93,7 +93,8 @@ end
 $$;
 
 -- A ticket for one stream: whoever brings it within half a minute, and first,
--- is the one who asked for it.
+-- is the one who asked for it, until his credential ends: that of a key is
+-- the key's own end, whichever of its secrets was sent.
 create or replace function api.create_stream_ticket(ctx api.ctx, args jsonb)
 returns api.reply
 language plpgsql volatile security definer set search_path = core, pg_temp
@@ -102,18 +103,20 @@ declare
     v_seconds  constant int := 30;
     v_ticket   text := 'vgt_' || core.random_secret();
     v_scopes   text[];
+    v_until    timestamptz := to_timestamp((args ->> 'until')::bigint);
 begin
     if ctx.actor_kind = 'api_key' then
-        select k.scopes into v_scopes from core.api_key k
+        select k.scopes, k.expires_at into v_scopes, v_until
+          from core.api_key k
          where k.tenant_id = core.tenant() and k.id = ctx.actor_id;
     end if;
 
     insert into core.stream_ticket (tenant_id, hash, operation, actor_id,
                                     actor_kind, role, session_id, scopes,
-                                    expires_at)
+                                    until, expires_at)
     values (core.tenant(), core.sha256_hex(v_ticket), args ->> 'stream',
             ctx.actor_id, ctx.actor_kind, ctx.role, ctx.session_id,
-            case when '*' <> all (v_scopes) then v_scopes end,
+            case when '*' <> all (v_scopes) then v_scopes end, v_until,
             now() + make_interval(secs => v_seconds));
 
     return core.reply(json_build_object('ticket', v_ticket,
@@ -137,7 +140,8 @@ begin
     delete from core.stream_ticket d where d.hash = p_hash
     returning d.* into t;
 
-    if t.hash is null or t.expires_at <= clock_timestamp()
+    if t.hash is null
+       or least(t.expires_at, t.until) <= clock_timestamp()
        or t.operation <> p_operation
     then
         return core.reply_error('AUTH_INVALID_TOKEN',
@@ -147,7 +151,8 @@ begin
     return core.reply(json_strip_nulls(json_build_object(
         'kind', t.actor_kind, 'tenant_id', t.tenant_id,
         'actor_id', t.actor_id, 'role', t.role,
-        'session_id', t.session_id, 'scopes', t.scopes)));
+        'session_id', t.session_id, 'scopes', t.scopes,
+        'expires', floor(extract(epoch from t.until)))));
 end
 $$;
 

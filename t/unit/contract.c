@@ -104,6 +104,7 @@ members(void)
     is(post->verify_member, "password", "x-verify names a member");
     is(post->verify_lookup, "find_thing", "and a function");
     is(post->token, "/tokens/access_token", "x-token is a pointer");
+    is(post->expires, "until", "x-expires is a name");
     ok(delete->index == 4 && delete->method == VOICE_METHOD_DELETE,
        "an operation knows its index and method");
 }
@@ -249,6 +250,9 @@ static const struct {
     { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
       "\"x-limit\":\"read\",\"x-hash\":[\"password\"]," REPLY "}",
       "/x-hash", "names what is no member of the body" },
+    { "/x", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
+      "\"x-limit\":\"read\",\"x-expires\":\"a b\"," REPLY "}",
+      "/x-expires", "must be a name that the body does not have" },
     { "/x/{id}", "{\"operationId\":\"x\",\"x-role\":\"viewer\","
       "\"x-limit\":\"read\",\"x-aliases\":[\"/y/{name}\"]," REPLY "}",
       "/x-aliases", "must hold paths with the same captures" },

@@ -5,6 +5,7 @@ import { STATE_WORDS, duration, number, range, score, time }
     from './format.js';
 import { History } from './history.js';
 import { Sentiment } from './list.js';
+import { lasted } from './model.js';
 import { Packets } from './packets.js';
 import { Strip, missingCount, missingRanges } from './strip.js';
 
@@ -261,8 +262,7 @@ class Facts {
 
 
     tick(call, now) {
-        this.set('Lasted',
-                 duration((call.completedAt ?? now) - call.startedAt));
+        this.set('Lasted', duration(lasted(call, now)));
     }
 
 

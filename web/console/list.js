@@ -6,7 +6,7 @@
 
 import { el, setAttribute, setHidden, setStyle, setText } from './dom.js';
 import { STATE_WORDS, duration, number, score, time } from './format.js';
-import { isOver } from './model.js';
+import { lasted } from './model.js';
 import { Strip, missingCount } from './strip.js';
 
 const COLUMNS = 160;            /* of a row's strip */
@@ -234,10 +234,7 @@ class Row {
             return;
         }
 
-        const end = call.completedAt ?? (isOver(call) ? null : now);
-
-        setText(this.lasted,
-                duration(end === null ? null : end - call.startedAt));
+        setText(this.lasted, duration(lasted(call, now)));
     }
 }
 

@@ -355,6 +355,21 @@ function time(text) {
 }
 
 
+/*
+ * How long it lasted: sound as long as it is, however fast it came; null: not
+ * known.  It goes on until now.
+ */
+export function lasted(call, now) {
+    if (call.talkMs !== null && call.durationMs !== null) {
+        return call.durationMs;
+    }
+
+    const end = call.completedAt ?? (isOver(call) ? null : now);
+
+    return end === null ? null : end - call.startedAt;
+}
+
+
 export function isOver(call) {
     return call.state === 'ARCHIVED' || call.state === 'FAILED';
 }

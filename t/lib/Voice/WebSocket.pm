@@ -52,7 +52,7 @@ sub next {
     while (1) {
         while (defined(my $frame = $self->frame)) {
             my ($kind, $text) = @$frame;
-            $self->{end} = 1 if $kind == 8;
+            $self->close_frame($text) if $kind == 8;
             $self->pong($text) if $kind == 9;
             next if $kind != 1;
 
@@ -72,6 +72,7 @@ sub next {
 
 sub last_id { return $_[0]{last_id} }
 sub ended { return $_[0]{end} }
+sub closed { return $_[0]{closed} }     # "4401 REASON" of a close
 sub close { close $_[0]{socket} }
 
 
@@ -92,6 +93,15 @@ sub frame {
     substr $self->{raw}, 0, $start + $size, '';
 
     return [$kind & 15, $bytes];
+}
+
+
+sub close_frame {
+    my ($self, $bytes) = @_;
+
+    $self->{end} = 1;
+    $self->{closed} //= unpack('n', $bytes) . ' ' . substr $bytes, 2
+        if length $bytes >= 2;
 }
 
 
