@@ -198,7 +198,8 @@ begin
 end
 $$;
 
--- The turns of those who are served, and how far their lanes are.
+-- The turns of those who are served, and how far their lanes are.  Who ended
+-- a turn last is last in the next round; who is within one stays where he is.
 create or replace function core.serve_turns(p_ids uuid[]) returns void
 language plpgsql volatile set search_path = core, pg_temp
 set enable_seqscan = off set jit = off
@@ -206,18 +207,31 @@ as $$
 declare
     c  record;
 begin
-    for c in select g.kind, g.tenant_id, sum(g.n)::int as n,
-                    coalesce(min(s.weight), 1) as weight,
+    for c in with served as (
+                 select j.kind, j.tenant_id, j.priority, j.run_at, u.pos,
+                        coalesce(s.weight, 1) as weight,
+                        coalesce(t.used, 0)
+                        + row_number() over (partition by j.kind, j.tenant_id
+                                             order by u.pos) as used
+                   from unnest(p_ids) with ordinality as u (id, pos)
+                   join core.job j on j.id = u.id
+                   left join core.job_turn t
+                     on t.tenant_id = j.tenant_id and t.kind = j.kind
+                   left join core.job_share s
+                     on s.tenant_id = j.tenant_id and s.kind = j.kind
+             )
+             select g.kind, g.tenant_id, sum(g.n)::int as n,
+                    min(g.weight) as weight,
                     array_agg(g.priority) as priority,
                     array_agg(g.run_at) as head_at
-               from (select j.kind, j.tenant_id, j.priority, count(*) as n,
-                            min(u.pos) as pos, max(j.run_at) as run_at
-                       from unnest(p_ids) with ordinality as u (id, pos)
-                       join core.job j on j.id = u.id
-                      group by j.kind, j.tenant_id, j.priority) g
-               left join core.job_share s
-                 on s.tenant_id = g.tenant_id and s.kind = g.kind
-              group by g.kind, g.tenant_id order by min(g.pos)
+               from (select v.kind, v.tenant_id, v.priority, count(*) as n,
+                            max(v.pos) filter (where v.used % v.weight = 0)
+                                as turned,
+                            max(v.run_at) as run_at, min(v.weight) as weight
+                       from served v
+                      group by v.kind, v.tenant_id, v.priority) g
+              group by g.kind, g.tenant_id
+              order by max(g.turned) nulls first
     loop
         insert into core.job_turn as t (kind, tenant_id, served, used,
                                         head_at)
