@@ -132,7 +132,7 @@ ok(index($page, $reference) > 0,
 my $sample = slurp("$root/conf/workers.conf");
 $sample =~ s/\@SECRETS\@\/\w+/$dir\/secret/g;
 $sample =~ s/\@\w+_HOST\@/127.0.0.1/g;
-$sample =~ s/\@(?:\w+_PORT|WORKERS)\@/2/g;
+$sample =~ s/\@(?:\w+_PORT|WORKERS|GUARD_\w+)\@/2/g;
 $sample =~ s/\@\w+\@/\/tmp/g;
 accepted('the template', $sample);
 

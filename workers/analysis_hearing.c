@@ -7,6 +7,7 @@
 
 #include "analysis_hearing.h"
 #include "speech_dictation.h"
+#include "worker_child.h"
 #include "worker_clock.h"
 
 
@@ -136,7 +137,8 @@ hearing_run(hearing_t *h, const provider_call_t *call)
     for (h->from = 0; h->from < h->wav.frames; h->from = h->to) {
 
         if (h->from >= limit || h->len >= h->max
-            || worker_now_ms() + RESERVE_MS > call->deadline_ms)
+            || worker_now_ms() + RESERVE_MS > call->deadline_ms
+            || worker_child_cancelled())
         {
             break;
         }

@@ -109,7 +109,9 @@ payload_packets(call_payload_t *p, provider_fault_t *fault)
     after = -1;
 
     do {
-        if (worker_now_ms() >= p->job->deadline_ms) {
+        if (worker_now_ms() >= p->job->deadline_ms
+            || worker_job_cancelled(p->job))
+        {
             return provider_fail(fault, PROVIDER_RETRY,
                                  "the packets could not be read in time");
         }

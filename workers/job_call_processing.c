@@ -71,15 +71,15 @@ job_call_processing(const worker_settings_t *settings,
 
     rc = call_payload_gather(&c.payload, settings, job, &fault);
 
-    if (rc == PROVIDER_OK) {
+    if (rc == PROVIDER_OK && job_step(job, 0.2, "analysing")) {
         rc = call_analyse(&c, &fault);
     }
 
-    if (rc == PROVIDER_OK) {
+    if (rc == PROVIDER_OK && job_step(job, 0.9, "storing")) {
         rc = call_store(&c, &fault);
     }
 
-    if (rc == PROVIDER_OK) {
+    if (rc == PROVIDER_OK && !worker_job_cancelled(job)) {
         result->result = call_json(&c);
         result->outcome = JOB_DONE;
 
@@ -87,7 +87,7 @@ job_call_processing(const worker_settings_t *settings,
             job_end(result, JOB_RETRY, "out of memory");
         }
 
-    } else {
+    } else if (rc != PROVIDER_OK) {
         job_fault(result, rc, &fault);
     }
 

@@ -32,3 +32,12 @@ job_fault(job_result_t *result, provider_e kind,
             fault->reason);
     result->retry_after = fault->retry_after;
 }
+
+
+int
+job_step(const worker_job_t *job, double fraction, const char *text)
+{
+    worker_job_progress(job, fraction, text);
+
+    return !worker_job_cancelled(job);
+}

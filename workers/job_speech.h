@@ -25,7 +25,13 @@ void job_call_processing(const worker_settings_t *settings,
 void job_end(job_result_t *result, job_outcome_e outcome, const char *error,
     ...) __attribute__((format(printf, 3, 4)));
 
-/* The same after a provider's fault (anything but OK). */
+/*
+ * Between two parts of a job: tells how far it is (worker_job_progress()).
+ * 0: it was cancelled; it need not end in any way.
+ */
+int job_step(const worker_job_t *job, double fraction, const char *text);
+
+/* How it ends after a provider's fault (anything but OK). */
 void job_fault(job_result_t *result, provider_e kind,
     const provider_fault_t *fault);
 

@@ -59,7 +59,9 @@ job_test_execution(const worker_settings_t *settings,
     run.result = result;
 
     if (run_read(&run) && run_agent(&run) && run_supported(&run)
-        && run_speak(&run) && run_converse(&run))
+        && job_step(job, 0.1, "speaking") && run_speak(&run)
+        && job_step(job, 0.3, "asking the agent") && run_converse(&run)
+        && job_step(job, 0.9, "storing"))
     {
         run_store(&run);
     }

@@ -57,15 +57,19 @@ job_validation(const worker_settings_t *settings, const worker_job_t *job,
         return;
     }
 
-    rc = validation_hear(&m, &fault);
+    rc = PROVIDER_OK;
 
-    if (rc == PROVIDER_OK) {
+    if (job_step(job, 0.1, "listening")) {
+        rc = validation_hear(&m, &fault);
+    }
+
+    if (rc == PROVIDER_OK && job_step(job, 0.7, "measuring")) {
         m.answer = m.heard.text == NULL ? m.response
                                         : voice_span_str(m.heard.text);
         rc = job_measure(&m, &fault);
     }
 
-    if (rc == PROVIDER_OK) {
+    if (rc == PROVIDER_OK && !worker_job_cancelled(job)) {
         result->result = validation_json(&m);
         result->outcome = JOB_DONE;
 
@@ -73,7 +77,7 @@ job_validation(const worker_settings_t *settings, const worker_job_t *job,
             job_end(result, JOB_RETRY, "out of memory");
         }
 
-    } else {
+    } else if (rc != PROVIDER_OK) {
         job_fault(result, rc, &fault);
     }
 

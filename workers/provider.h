@@ -45,7 +45,7 @@ typedef struct {
 typedef struct {
     const worker_settings_t  *settings;        /* NULL: tts keeps nothing */
     const worker_profile_t   *profile;         /* NULL: embedded */
-    int64_t                   deadline_ms;     /* CLOCK_MONOTONIC */
+    int64_t                   deadline_ms;     /* worker_now_ms() */
 } provider_call_t;
 
 

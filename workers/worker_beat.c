@@ -3,75 +3,23 @@
  * The heartbeat as a state machine on libpq's nonblocking calls.
  */
 
-#include <inttypes.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "worker_beat.h"
+#include "worker_beat_private.h"
 #include "worker_clock.h"
-#include "worker_db.h"
 #include "worker_log.h"
 
 
 #define BEAT_ANSWER_MS    5000
 #define BEAT_BACKOFF_MIN  200
 #define BEAT_BACKOFF_MAX  3000
-#define BEAT_JOBS_MAX     1024         /* children of a pool */
-#define BEAT_ENDS_MAX    1024
-#define BEAT_LIST_SIZE    (BEAT_JOBS_MAX * 40 + 3)
-
-
-typedef enum {
-    BEAT_DOWN = 0,                     /* until retry_at */
-    BEAT_CONNECTING,
-    BEAT_READY,
-    BEAT_ASKING                        /* an answer is awaited */
-} beat_state_e;
-
-
-typedef struct {
-    char          job_id[40];
-    int64_t       token;
-    worker_end_e  end;
-    char          error[128];
-} beat_end_t;
-
-
-struct worker_beat_s {
-    const worker_settings_t    *settings;
-    worker_beat_collect_pt      collect;
-    worker_beat_lost_pt         lost;
-    void                       *data;
-
-    PGconn                     *conn;
-    beat_state_e                state;
-    PostgresPollingStatusType   polling;
-    int64_t                     deadline;
-    int64_t                     retry_at;
-    int64_t                     next_beat;
-    unsigned                    at;    /* server, see worker_db_params() */
-    int                         backoff_ms;
-    int                         ending;        /* bool: it is about ends[0] */
-    int                         told;          /* bool: the log knows */
-
-    char                        jobs[BEAT_LIST_SIZE];
-    char                        tokens[BEAT_LIST_SIZE];
-    size_t                      jobs_len;
-    size_t                      tokens_len;
-
-    beat_end_t                 ends[BEAT_ENDS_MAX];
-    unsigned                    nends;
-};
 
 
 static void beat_connect(worker_beat_t *beat);
 static void beat_connecting(worker_beat_t *beat);
 static void beat_ready(worker_beat_t *beat);
-static int beat_send_end(worker_beat_t *beat);
-static int beat_send_beat(worker_beat_t *beat);
-static void beat_queues(const worker_settings_t *settings, char *out,
-    size_t size);
 static void beat_asking(worker_beat_t *beat);
 static void beat_answered(worker_beat_t *beat, const PGresult *result);
 static void beat_down(worker_beat_t *beat, const char *reason);
@@ -80,7 +28,7 @@ static void beat_close(worker_beat_t *beat);
 
 worker_beat_t *
 worker_beat_create(const worker_settings_t *settings,
-    worker_beat_collect_pt collect, worker_beat_lost_pt lost, void *data)
+    worker_beat_collect_pt collect, worker_beat_told_pt told, void *data)
 {
     worker_beat_t  *beat;
 
@@ -88,7 +36,7 @@ worker_beat_create(const worker_settings_t *settings,
     if (beat != NULL) {
         beat->settings = settings;
         beat->collect = collect;
-        beat->lost = lost;
+        beat->tell = told;
         beat->data = data;
     }
 
@@ -99,10 +47,18 @@ worker_beat_create(const worker_settings_t *settings,
 void
 worker_beat_destroy(worker_beat_t *beat)
 {
-    if (beat != NULL) {
-        beat_close(beat);
-        free(beat);
+    unsigned  i;
+
+    if (beat == NULL) {
+        return;
     }
+
+    for (i = 0; i < BEAT_LISTS; i++) {
+        worker_list_release(&beat->lists[i]);
+    }
+
+    beat_close(beat);
+    free(beat);
 }
 
 
@@ -126,52 +82,17 @@ worker_beat_settings(worker_beat_t *beat, const worker_settings_t *settings)
 }
 
 
-void
-worker_beat_add(worker_beat_t *beat, const char *job_id, int64_t token)
-{
-    int   jobs, tokens;
-    char  *comma;
-
-    /* the braces and the NUL are kept free */
-    if (beat->jobs_len + 44 > BEAT_LIST_SIZE
-        || beat->tokens_len + 44 > BEAT_LIST_SIZE)
-    {
-        return;
-    }
-
-    comma = beat->jobs_len == 1 ? "" : ",";
-    jobs = snprintf(beat->jobs + beat->jobs_len, 42, "%s%.36s", comma,
-                    job_id);
-    tokens = snprintf(beat->tokens + beat->tokens_len, 42, "%s%" PRId64,
-                      comma, token);
-
-    beat->jobs_len += (size_t) jobs;
-    beat->tokens_len += (size_t) tokens;
-}
-
-
-void
-worker_beat_end(worker_beat_t *beat, const worker_report_t *report,
-    worker_end_e end, const char *error)
-{
-    beat_end_t  *e;
-
-    if (beat->nends == BEAT_ENDS_MAX) {
-        return;                        /* their leases will run out */
-    }
-
-    e = &beat->ends[beat->nends++];
-    e->end = end;
-    e->token = report->token;
-    snprintf(e->job_id, sizeof(e->job_id), "%s", report->job_id);
-    snprintf(e->error, sizeof(e->error), "%s", error);
-}
-
-
 int
 worker_beat_pending(const worker_beat_t *beat)
 {
-    return beat->nends > 0;
+    return beat->nends + beat->nreturns > 0;
+}
+
+
+int64_t
+worker_beat_good(const worker_beat_t *beat)
+{
+    return beat->good_ms;
 }
 
 
@@ -296,11 +217,14 @@ beat_ready(worker_beat_t *beat)
 
     now = worker_now_ms();
 
-    if (beat->nends > 0) {
-        sent = beat_send_end(beat);
+    if (now >= beat->next_beat) {
+        sent = worker_beat_send(beat);
 
-    } else if (now >= beat->next_beat) {
-        sent = beat_send_beat(beat);
+    } else if (beat->nends > 0) {
+        sent = worker_beat_send_end(beat);
+
+    } else if (beat->nreturns > 0) {
+        sent = worker_beat_send_returns(beat);
 
     } else {
         return;
@@ -313,74 +237,6 @@ beat_ready(worker_beat_t *beat)
 
     beat->deadline = now + BEAT_ANSWER_MS;
     beat->state = BEAT_ASKING;
-}
-
-
-static int
-beat_send_end(worker_beat_t *beat)
-{
-    int          release;
-    char         token[24];
-    beat_end_t  *e;
-
-    const char  *params[] = { NULL, token, NULL, "true", "0" };
-
-    e = &beat->ends[0];
-    release = e->end == WORKER_END_RELEASE;
-    params[0] = e->job_id;
-    params[2] = e->error;
-    snprintf(token, sizeof(token), "%" PRId64, e->token);
-    beat->ending = 1;
-
-    return PQsendQueryParams(beat->conn,
-                             release ? worker_sql_release : worker_sql_fail,
-                             release ? 3 : 5, NULL, params, NULL, NULL, 0);
-}
-
-
-static int
-beat_send_beat(worker_beat_t *beat)
-{
-    char  queues[WORKER_QUEUES_MAX * 41 + 3];
-
-    const char *const  params[] = {
-        beat->settings->worker_name, queues, beat->jobs, beat->tokens
-    };
-
-    beat->jobs[0] = '{';
-    beat->tokens[0] = '{';
-    beat->jobs_len = 1;
-    beat->tokens_len = 1;
-
-    beat->collect(beat->data, beat);
-
-    memcpy(beat->jobs + beat->jobs_len, "}", 2);
-    memcpy(beat->tokens + beat->tokens_len, "}", 2);
-    beat_queues(beat->settings, queues, sizeof(queues));
-
-    beat->next_beat = worker_now_ms() + beat->settings->beat_ms;
-    beat->ending = 0;
-
-    return PQsendQueryParams(beat->conn, worker_sql_beat, 4, NULL, params,
-                             NULL, NULL, 0);
-}
-
-
-static void
-beat_queues(const worker_settings_t *settings, char *out, size_t size)
-{
-    size_t    len;
-    unsigned  i;
-
-    out[0] = '{';
-    len = 1;
-
-    for (i = 0; i < settings->nqueues && len + 43 < size; i++) {
-        len += (size_t) snprintf(out + len, size - len, "%s%s",
-                                 i == 0 ? "" : ",", settings->queues[i].name);
-    }
-
-    memcpy(out + len, "}", 2);
 }
 
 
@@ -440,17 +296,18 @@ beat_answered(worker_beat_t *beat, const PGresult *result)
         }
     }
 
-    if (beat->ending) {
-        beat->ending = 0;
-        beat->nends--;
-        memmove(beat->ends, beat->ends + 1,
-                beat->nends * sizeof(beat_end_t));
+    /* an error is an answer, too: it would be the same again */
+    if (beat->asks != BEAT_ASKS_BEAT) {
+        worker_beat_told(beat);
         return;
     }
 
-    for (row = 0; row < PQntuples(result); row++) {
-        worker_db_members(worker_db_value(result, row, "lost"), beat->lost,
-                          beat->data);
+    if (PQresultStatus(result) == PGRES_TUPLES_OK) {
+        beat->good_ms = beat->sent_ms;
+
+        for (row = 0; row < PQntuples(result); row++) {
+            worker_beat_row(beat, result, row);
+        }
     }
 }
 
@@ -485,5 +342,4 @@ beat_close(worker_beat_t *beat)
 {
     PQfinish(beat->conn);
     beat->conn = NULL;
-    beat->ending = 0;
 }

@@ -2,8 +2,8 @@
 /*
  * The heartbeat: a PostgreSQL connection of the supervisor that never blocks
  * it.  It registers the pool, extends the leases of the jobs whose children
- * live, hears which jobs the pool has lost, and gives back at once the jobs
- * of children that died.
+ * live, hears what SQL wants of the pool, and gives back at once the jobs of
+ * children that died or that will not come to them.
  */
 
 #ifndef WORKER_BEAT_H
@@ -16,18 +16,34 @@
 typedef struct worker_beat_s  worker_beat_t;
 
 
-/* The pool no longer holds this job: its child is to be killed. */
-typedef void (*worker_beat_lost_pt)(void *data, const char *job_id);
+/* What SQL answers to a beat. */
+typedef enum {
+    WORKER_TOLD_CANCEL = 0,            /* the job should end by itself */
+    WORKER_TOLD_LOST,                  /* the pool holds it no longer */
+    WORKER_TOLD_SCALE,                 /* so many children for the queue */
+    WORKER_TOLD_COUNT
+} worker_told_e;
 
-/* Adds one running job to the beat that is being made. */
-void worker_beat_add(worker_beat_t *beat, const char *job_id, int64_t token);
-/* Called for each beat: adds what runs now. */
+typedef struct {
+    worker_told_e  what;
+    const char    *job_id;             /* "" for a queue */
+    const char    *queue;              /* "" for a job */
+    int            target;
+    int64_t        asked_ms;           /* when the beat was sent */
+} worker_told_t;
+
+typedef void (*worker_beat_told_pt)(void *data, const worker_told_t *told);
+
+/* Add to the beat that is being made. */
+void worker_beat_job(worker_beat_t *beat, const worker_held_copy_t *job);
+void worker_beat_queue(worker_beat_t *beat, const char *name, int children);
+/* Called for each beat: adds what there is now. */
 typedef void (*worker_beat_collect_pt)(void *data, worker_beat_t *beat);
 
 
 /* Connects at the first step.  NULL: out of memory. */
 worker_beat_t *worker_beat_create(const worker_settings_t *settings,
-    worker_beat_collect_pt collect, worker_beat_lost_pt lost, void *data);
+    worker_beat_collect_pt collect, worker_beat_told_pt told, void *data);
 void worker_beat_destroy(worker_beat_t *beat);
 /* In a forked child: lets go of the socket without a word to the server. */
 void worker_beat_leave(const worker_beat_t *beat);
@@ -42,10 +58,15 @@ typedef enum {
 } worker_end_e;
 
 /* Tells SQL, as soon as possible, of a job whose child died. */
-void worker_beat_end(worker_beat_t *beat, const worker_report_t *report,
+void worker_beat_end(worker_beat_t *beat, const worker_held_copy_t *job,
     worker_end_e end, const char *error);
+/* The same of one that was not begun: as if it had never been claimed. */
+void worker_beat_return(worker_beat_t *beat, const worker_held_copy_t *job);
 /* Are there jobs that it has not told of? */
 int worker_beat_pending(const worker_beat_t *beat);
+
+/* When the last beat that SQL answered was sent; 0: none was. */
+int64_t worker_beat_good(const worker_beat_t *beat);
 
 /* For poll(): the socket or -1, and the events to wait for. */
 int worker_beat_socket(const worker_beat_t *beat, short *events);

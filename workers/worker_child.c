@@ -26,6 +26,8 @@ static void see_reopen(void);
 /* Who this process is; set once after the fork. */
 static worker_child_t  child_self;
 
+static const worker_job_t  *child_job; /* that runs; NULL */
+
 static volatile sig_atomic_t  child_stop;
 static volatile sig_atomic_t  child_reopen;
 
@@ -53,6 +55,7 @@ worker_child_run(const worker_child_t *child)
     status = child->main(child->settings);
 
     worker_log(WORKER_LOG_DEBUG, "child ends");
+    worker_log_flush();
     _exit(status);
 }
 
@@ -74,9 +77,16 @@ worker_slot_read(worker_slot_t *slot, worker_report_t *report)
 void
 worker_slot_clear(worker_slot_t *slot)
 {
+    unsigned  i;
+
     memset(&slot->report, 0, sizeof(worker_report_t));
     atomic_store(&slot->alive_ms, 0);
+    atomic_store(&slot->cpu, 0);
     atomic_store(&slot->sequence, 0);
+
+    for (i = 0; i < WORKER_HELD_MAX; i++) {
+        worker_held_set(&slot->held[i], WORKER_HELD_NONE);
+    }
 }
 
 
@@ -91,6 +101,20 @@ const char *
 worker_child_name(void)
 {
     return child_self.name;
+}
+
+
+worker_slot_t *
+worker_child_slot(void)
+{
+    return child_self.slot;
+}
+
+
+const worker_load_t *
+worker_child_load(void)
+{
+    return child_self.load;
 }
 
 
@@ -122,6 +146,20 @@ worker_child_report(const worker_report_t *report)
     atomic_fetch_add_explicit(&slot->sequence, 1, memory_order_release);
 
     worker_child_alive();
+}
+
+
+void
+worker_child_job(const worker_job_t *job)
+{
+    child_job = job;
+}
+
+
+int
+worker_child_cancelled(void)
+{
+    return child_job != NULL && worker_job_cancelled(child_job);
 }
 
 

@@ -11,23 +11,27 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
+#include "worker_held.h"
+#include "worker_load.h"
 #include "worker_settings.h"
 #include "worker_supervisor.h"
 
 
 typedef enum {
     WORKER_SLOT_IDLE = 0,
-    WORKER_SLOT_BUSY,                  /* runs the job */
-    WORKER_SLOT_FINISHING              /* has the result, tells SQL */
+    WORKER_SLOT_BUSY,                  /* runs a job */
+    WORKER_SLOT_FINISHING              /* has results, tells SQL */
 } worker_slot_e;
 
 
+/* All times by worker_now_ms(). */
 typedef struct {
-    char     job_id[40];
-    int64_t  token;
-    int64_t  hard_ms;                  /* CLOCK_MONOTONIC: killed then */
-    int64_t  lease_ms;                 /* the lease of the claim ends then */
-    int      state;                    /* worker_slot_e */
+    int64_t   taken_ms;                /* when its jobs were claimed */
+    int64_t   since_ms;                /* the state */
+    int64_t   limit_ms;                /* killed then: the hard limit of the
+                                          job, or the end of the claim */
+    unsigned  place;                   /* of the job that runs */
+    int       state;                   /* worker_slot_e */
 } worker_report_t;
 
 
@@ -39,7 +43,10 @@ typedef struct {
     atomic_uint      sequence;
     atomic_llong     alive_ms;         /* last sign of life between jobs; 0:
                                           none is expected */
+    atomic_int       cpu;              /* percent of all processors, by the
+                                          supervisor */
     worker_report_t  report;
+    worker_held_t    held[WORKER_HELD_MAX];
 } worker_slot_t;
 
 
@@ -50,6 +57,7 @@ typedef struct {
     const char               *name;    /* "test_execution.1", "keeper" */
     worker_main_pt            main;
     worker_slot_t            *slot;
+    const worker_load_t      *load;
     int                       listen_fd;       /* of the agent; or -1 */
     pid_t                     parent;
 } worker_child_t;
@@ -63,9 +71,11 @@ void worker_child_run(const worker_child_t *child)
 int worker_slot_read(worker_slot_t *slot, worker_report_t *report);
 void worker_slot_clear(worker_slot_t *slot);
 
-/* For the child itself: its queue, its name. */
+/* For the child itself: its queue, its name, its shared memory. */
 const char *worker_child_queue(void);
 const char *worker_child_name(void);
+worker_slot_t *worker_child_slot(void);
+const worker_load_t *worker_child_load(void);
 
 /*
  * The listening socket of the built-in agent.  The supervisor opens it, so
@@ -76,6 +86,11 @@ int worker_child_listen_fd(void);
 /* A sign of life between jobs; a child that gave one must go on doing so. */
 void worker_child_alive(void);
 void worker_child_report(const worker_report_t *report);
+
+/* The job that runs now, for waits that know of none; NULL: none. */
+void worker_child_job(const worker_job_t *job);
+/* Was it cancelled? */
+int worker_child_cancelled(void);
 
 /* Sleeps, not past a request to end; gives signs of life. */
 void worker_child_sleep(int ms);

@@ -33,6 +33,9 @@ typedef struct {
 static int always(const worker_settings_t *settings);
 static int relay_wanted(const worker_settings_t *settings);
 static int agent_wanted(const worker_settings_t *settings);
+static int target_of(const worker_children_t *children, const char *name);
+static int clamped(const worker_queue_t *queue, int target);
+static void want_all(worker_children_t *children);
 static void want(worker_children_t *children, const char *name,
     const char *queue, worker_main_pt main);
 static worker_entry_t *entry_find(worker_children_t *children,
@@ -40,9 +43,9 @@ static worker_entry_t *entry_find(worker_children_t *children,
 static void entry_run(worker_children_t *children, worker_entry_t *e);
 static void entry_ended(worker_children_t *children, worker_entry_t *e,
     int status, worker_beat_t *beat);
+static int entry_blameless(const worker_entry_t *e, int status);
 static int entry_backoff(worker_entry_t *e, int64_t lived_ms);
 static int left(int status);
-static worker_end_e end_of(const worker_entry_t *e, int status);
 static void entry_say(const worker_entry_t *e, int status);
 
 
@@ -64,10 +67,10 @@ worker_children_create(worker_forked_pt forked, void *data)
         return NULL;
     }
 
-    children->slots = mmap(NULL, WORKER_CHILDREN_MAX * sizeof(worker_slot_t),
-                           PROT_READ | PROT_WRITE,
-                           MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (children->slots == MAP_FAILED) {
+    children->shared = mmap(NULL, sizeof(worker_shared_t),
+                            PROT_READ | PROT_WRITE,
+                            MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (children->shared == MAP_FAILED) {
         free(children);
         return NULL;
     }
@@ -85,7 +88,7 @@ void
 worker_children_destroy(worker_children_t *children)
 {
     if (children != NULL) {
-        munmap(children->slots, WORKER_CHILDREN_MAX * sizeof(worker_slot_t));
+        munmap(children->shared, sizeof(worker_shared_t));
         free(children);
     }
 }
@@ -95,33 +98,23 @@ void
 worker_children_settings(worker_children_t *children,
     const worker_settings_t *settings, int listen_fd)
 {
-    int                    n;
-    char                   name[64];
-    unsigned               i;
-    const worker_queue_t  *queue;
+    int       targets[WORKER_QUEUES_MAX];
+    unsigned  i;
 
+    for (i = 0; i < settings->nqueues; i++) {
+        targets[i] = clamped(&settings->queues[i],
+                             target_of(children, settings->queues[i].name));
+    }
+
+    memcpy(children->targets, targets, sizeof(targets));
     children->settings = settings;
     children->listen_fd = listen_fd;
 
     for (i = 0; i < WORKER_CHILDREN_MAX; i++) {
-        children->entries[i].wanted = 0;
         children->entries[i].stale = children->entries[i].pid != 0;
     }
 
-    for (i = 0; i < VOICE_ARRAY_SIZE(helpers); i++) {
-        if (helpers[i].wanted(settings)) {
-            want(children, helpers[i].name, "", helpers[i].main);
-        }
-    }
-
-    for (i = 0; i < settings->nqueues; i++) {
-        queue = &settings->queues[i];
-
-        for (n = 1; n <= queue->children; n++) {
-            snprintf(name, sizeof(name), "%s.%d", queue->name, n);
-            want(children, name, queue->name, worker_queue_main);
-        }
-    }
+    want_all(children);
 }
 
 
@@ -207,46 +200,29 @@ worker_children_signal(worker_children_t *children, int number)
 
 
 void
-worker_children_collect(void *data, worker_beat_t *beat)
+worker_children_scale(worker_children_t *children, const char *name,
+    int target)
 {
-    int64_t             now;
-    unsigned            i;
-    worker_report_t     report;
-    worker_children_t  *children;
+    unsigned                  i;
+    const worker_queue_t     *queue;
+    const worker_settings_t  *settings;
 
-    children = data;
-    now = worker_now_ms();
+    settings = children->settings;
 
-    for (i = 0; i < WORKER_CHILDREN_MAX; i++) {
-        if (worker_entry_report(children, &children->entries[i], &report)
-            && now < worker_entry_limit(&report))
-        {
-            worker_beat_add(beat, report.job_id, report.token);
+    for (i = 0; i < settings->nqueues; i++) {
+        queue = &settings->queues[i];
+
+        if (strcmp(queue->name, name) != 0) {
+            continue;
         }
-    }
-}
 
+        target = clamped(queue, target);
 
-void
-worker_children_lost(void *data, const char *job_id)
-{
-    worker_entry_t     *e;
-    unsigned            i;
-    worker_report_t     report;
-    worker_children_t  *children;
-
-    children = data;
-
-    for (i = 0; i < WORKER_CHILDREN_MAX; i++) {
-        e = &children->entries[i];
-
-        /* one that is telling SQL the result will hear it from there */
-        if (worker_entry_report(children, e, &report)
-            && report.state == WORKER_SLOT_BUSY
-            && strcmp(report.job_id, job_id) == 0)
-        {
-            worker_entry_kill(e, "job %s is cancelled or lost", job_id);
-            e->lost = 1;
+        if (target != children->targets[i] && children->until_ms == 0) {
+            worker_log(WORKER_LOG_INFO, "queue \"%s\": %d children, not %d",
+                       name, target, children->targets[i]);
+            children->targets[i] = target;
+            want_all(children);
         }
     }
 }
@@ -272,6 +248,65 @@ static int
 agent_wanted(const worker_settings_t *settings)
 {
     return settings->agent_port != 0;
+}
+
+
+/* How many children a queue had until now. */
+static int
+target_of(const worker_children_t *children, const char *name)
+{
+    unsigned                  i;
+    const worker_settings_t  *settings;
+
+    settings = children->settings;
+
+    for (i = 0; settings != NULL && i < settings->nqueues; i++) {
+        if (strcmp(settings->queues[i].name, name) == 0) {
+            return children->targets[i];
+        }
+    }
+
+    return 0;
+}
+
+
+static int
+clamped(const worker_queue_t *queue, int target)
+{
+    return target < queue->children ? queue->children
+           : target > queue->children_max ? queue->children_max : target;
+}
+
+
+static void
+want_all(worker_children_t *children)
+{
+    int                       n;
+    char                      name[64];
+    unsigned                  i;
+    const worker_queue_t     *queue;
+    const worker_settings_t  *settings;
+
+    settings = children->settings;
+
+    for (i = 0; i < WORKER_CHILDREN_MAX; i++) {
+        children->entries[i].wanted = 0;
+    }
+
+    for (i = 0; i < VOICE_ARRAY_SIZE(helpers); i++) {
+        if (helpers[i].wanted(settings)) {
+            want(children, helpers[i].name, "", helpers[i].main);
+        }
+    }
+
+    for (i = 0; i < settings->nqueues; i++) {
+        queue = &settings->queues[i];
+
+        for (n = 1; n <= children->targets[i]; n++) {
+            snprintf(name, sizeof(name), "%s.%d", queue->name, n);
+            want(children, name, queue->name, worker_queue_main);
+        }
+    }
 }
 
 
@@ -323,7 +358,7 @@ worker_entry_start(worker_children_t *children, worker_entry_t *e)
 {
     pid_t  pid;
 
-    worker_slot_clear(&children->slots[e - children->entries]);
+    worker_slot_clear(worker_entry_slot(children, e));
 
     pid = fork();
 
@@ -345,6 +380,7 @@ worker_entry_start(worker_children_t *children, worker_entry_t *e)
     e->overdue = 0;
     e->lost = 0;
     e->why[0] = '\0';
+    memset(&e->usage, 0, sizeof(worker_usage_t));
 }
 
 
@@ -360,7 +396,8 @@ entry_run(worker_children_t *children, worker_entry_t *e)
     child.queue = e->queue[0] == '\0' ? NULL : e->queue;
     child.name = e->name;
     child.main = e->main;
-    child.slot = &children->slots[e - children->entries];
+    child.slot = worker_entry_slot(children, e);
+    child.load = &children->shared->load;
     child.listen_fd = children->listen_fd;
     child.parent = children->self;
 
@@ -372,24 +409,17 @@ static void
 entry_ended(worker_children_t *children, worker_entry_t *e, int status,
     worker_beat_t *beat)
 {
-    int64_t          now;
-    worker_report_t  report;
+    int64_t  now;
 
     now = worker_now_ms();
     entry_say(e, status);
 
-    if (worker_entry_report(children, e, &report)) {
-        worker_beat_end(beat, &report, end_of(e, status),
-                        e->why[0] != '\0' ? e->why
-                        : "the process of the job died");
-    }
-
-    worker_slot_clear(&children->slots[e - children->entries]);
+    worker_entry_orphans(children, e, beat);
+    worker_slot_clear(worker_entry_slot(children, e));
 
     e->start_at = now;
 
-    /* only one that was asked to leave, and did, is replaced at once */
-    if (e->leave_ms == 0 || !left(status)) {
+    if (!entry_blameless(e, status)) {
         e->start_at += entry_backoff(e, now - e->started_ms);
     }
 
@@ -398,12 +428,21 @@ entry_ended(worker_children_t *children, worker_entry_t *e, int status,
 }
 
 
+/* Is it replaced at once?  It left, or its job was cancelled. */
+static int
+entry_blameless(const worker_entry_t *e, int status)
+{
+    /* a queue's child leaves by itself when it has run enough jobs */
+    return e->lost || (left(status) && (e->leave_ms != 0
+                                        || e->queue[0] != '\0'));
+}
+
+
 /* How long an entry waits for its next process, after one that lived so. */
 static int
 entry_backoff(worker_entry_t *e, int64_t lived_ms)
 {
-    /* a cancelled job is nobody's fault, and the beats come slowly */
-    if (e->backoff_ms == 0 || lived_ms >= CHILDREN_STEADY_MS || e->lost) {
+    if (e->backoff_ms == 0 || lived_ms >= CHILDREN_STEADY_MS) {
         e->backoff_ms = CHILDREN_BACKOFF_MIN;
 
     } else {
@@ -425,32 +464,10 @@ left(int status)
 }
 
 
-/* Whose fault was it? */
-static worker_end_e
-end_of(const worker_entry_t *e, int status)
-{
-    unsigned  i;
-
-    static const int  outside[] = { SIGKILL, SIGTERM, SIGINT, SIGHUP };
-
-    if (e->overdue || !WIFSIGNALED(status)) {
-        return WORKER_END_FAIL;
-    }
-
-    for (i = 0; i < VOICE_ARRAY_SIZE(outside); i++) {
-        if (WTERMSIG(status) == outside[i]) {
-            return WORKER_END_RELEASE;
-        }
-    }
-
-    return WORKER_END_FAIL;
-}
-
-
 static void
 entry_say(const worker_entry_t *e, int status)
 {
-    if (e->leave_ms != 0 && left(status)) {
+    if (entry_blameless(e, status) && left(status)) {
         worker_log(WORKER_LOG_DEBUG, "child \"%s\" (%d) left", e->name,
                    (int) e->pid);
 

@@ -34,10 +34,13 @@ void worker_children_settings(worker_children_t *children,
     const worker_settings_t *settings, int listen_fd);
 
 /*
- * Starts what is due, replaces what is old, kills what passed a limit or
- * shows no sign of life.
+ * Starts what is due, replaces what is old, kills what passed a limit, shows
+ * no sign of life or runs without a lease; gives back jobs that would wait
+ * behind a long one.
  */
-void worker_children_watch(worker_children_t *children);
+void worker_children_watch(worker_children_t *children, worker_beat_t *beat);
+/* Measures the machine and the pool, once a second. */
+void worker_children_measure(worker_children_t *children);
 /* Collects those that ended; their jobs are given to the beat. */
 void worker_children_reap(worker_children_t *children, worker_beat_t *beat);
 
@@ -52,10 +55,13 @@ unsigned worker_children_count(const worker_children_t *children);
 
 /* Passes a signal on to all. */
 void worker_children_signal(worker_children_t *children, int number);
-/* Adds what runs within its limit to a beat (worker_beat_collect_pt). */
+/* Adds what is held within its limits to a beat (worker_beat_collect_pt). */
 void worker_children_collect(void *data, worker_beat_t *beat);
-/* Kills the child that runs a lost job (worker_beat_lost_pt). */
-void worker_children_lost(void *data, const char *job_id);
+/* How many children a queue should have, within its settings. */
+void worker_children_scale(worker_children_t *children, const char *name,
+    int target);
+/* Does what SQL asks for (worker_beat_told_pt). */
+void worker_children_told(void *data, const worker_told_t *told);
 
 
 #endif /* WORKER_CHILDREN_H */

@@ -1,6 +1,6 @@
 
 /*
- * The two clocks of the pool, in milliseconds.
+ * The two clocks of the pool.
  */
 
 #ifndef WORKER_CLOCK_H
@@ -11,15 +11,30 @@
 #include <time.h>
 
 
-/* For durations and deadlines: CLOCK_MONOTONIC. */
+/*
+ * For durations and deadlines.  CLOCK_BOOTTIME is CLOCK_MONOTONIC that goes on
+ * while the machine sleeps: leases in PostgreSQL do not sleep either.
+ */
 static inline int64_t
 worker_now_ms(void)
 {
     struct timespec  now;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(CLOCK_BOOTTIME, &now);
 
     return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+
+/* The same in microseconds. */
+static inline int64_t
+worker_now_us(void)
+{
+    struct timespec  now;
+
+    clock_gettime(CLOCK_BOOTTIME, &now);
+
+    return (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
 
@@ -32,6 +47,18 @@ worker_wall_ms(void)
     clock_gettime(CLOCK_REALTIME, &now);
 
     return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+
+/* The same in microseconds. */
+static inline int64_t
+worker_wall_us(void)
+{
+    struct timespec  now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+
+    return (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
 

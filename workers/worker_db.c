@@ -18,19 +18,22 @@
 
 
 const char  worker_sql_kinds[] =
-    "select kind, queue, soft_seconds, hard_seconds from work.kinds()";
-const char  worker_sql_claim[] =
-    "select job_id, tenant_id, kind, attempt, token, soft_seconds, "
-    "hard_seconds, trace_id, args, traceparent "
-    "from work.claim($1, $2, $3)";
+    "select kind, queue, soft_seconds, hard_seconds from work.job_kinds()";
+const char  worker_sql_take[] = "select * from work.take($1, $2, $3)";
+const char  worker_sql_give_back[] = "select work.give_back($1, $2)";
+const char  worker_sql_finish[] =
+    "select job_id, accepted, wake from work.finish($1, $2, $3)";
+const char  worker_sql_progress[] =
+    "select work.progress($1, $2, $3, $4) as held";
 const char  worker_sql_fail[] =
     "select accepted, state, wake from work.fail($1, $2, $3, $4, $5)";
 const char  worker_sql_defer[] =
     "select accepted, state, wake from work.defer($1, $2, $3, $4)";
 const char  worker_sql_release[] =
     "select accepted, state, wake from work.release($1, $2, $3)";
-const char  worker_sql_beat[] =
-    "select work.beat($1, $2, $3, $4) as lost";
+const char  worker_sql_heartbeat[] =
+    "select action, job_id, queue, target "
+    "from work.heartbeat($1, $2, $3, $4, $5)";
 const char  worker_sql_rescue[] = "select work.rescue() as wake";
 const char  worker_sql_due[] =
     "select queue, n, next_ms from work.due($1)";

@@ -30,11 +30,14 @@ typedef enum {
 
 /* The statements of the pool itself; a kind brings its own as text. */
 extern const char  worker_sql_kinds[];
-extern const char  worker_sql_claim[];
+extern const char  worker_sql_take[];
+extern const char  worker_sql_give_back[];
+extern const char  worker_sql_finish[];
+extern const char  worker_sql_progress[];
 extern const char  worker_sql_fail[];
 extern const char  worker_sql_defer[];
 extern const char  worker_sql_release[];
-extern const char  worker_sql_beat[];
+extern const char  worker_sql_heartbeat[];
 extern const char  worker_sql_rescue[];
 extern const char  worker_sql_due[];
 extern const char  worker_sql_relay_take[];

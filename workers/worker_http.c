@@ -6,10 +6,12 @@
 
 #include <ctype.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <strings.h>
 
 #include "worker_breaker.h"
+#include "worker_child.h"
 #include "worker_clock.h"
 #include "worker_http_attempt.h"
 
@@ -18,6 +20,7 @@
 #define HTTP_BACKOFF_MAX   10000
 #define HTTP_RESPONSE      (1 << 20)
 #define HTTP_OPEN_MS       30000
+#define HTTP_SLICE_MS      200         /* how soon a wait sees a cancel */
 #define HTTP_PROBE_MS      30000       /* without a limit of the attempt */
 
 
@@ -27,6 +30,7 @@ static int url_read(const char *url, char *origin, size_t size);
 static int headers_valid(const worker_http_request_t *request);
 static void call_attempts(worker_http_request_t *request,
     worker_http_reply_t *reply, const char *origin);
+static int call_pause(int64_t ms);
 static int attempt(worker_http_request_t *request,
     worker_http_reply_t *reply, const char *origin);
 static int attempt_longest(const worker_http_request_t *request);
@@ -155,6 +159,20 @@ worker_http_cleanup(void)
 }
 
 
+void
+worker_http_problem(worker_http_reply_t *reply, worker_http_e result,
+    const char *format, ...)
+{
+    va_list  args;
+
+    reply->result = result;
+
+    va_start(args, format);
+    vsnprintf(reply->error, sizeof(reply->error), format, args);
+    va_end(args);
+}
+
+
 static int
 request_valid(const worker_http_request_t *request,
     worker_http_reply_t *reply)
@@ -253,7 +271,32 @@ call_attempts(worker_http_request_t *request, worker_http_reply_t *reply,
             return;
         }
 
-        poll(NULL, 0, (int) pause);
+        if (!call_pause(pause)) {
+            worker_http_problem(reply, WORKER_HTTP_ABORTED,
+                                "the job was cancelled");
+            reply->retryable = 0;
+            return;
+        }
+    }
+}
+
+
+/* 0: the job was cancelled meanwhile. */
+static int
+call_pause(int64_t ms)
+{
+    int64_t  end, left;
+
+    end = worker_now_ms() + ms;
+
+    for ( ;; ) {
+        left = end - worker_now_ms();
+
+        if (left <= 0 || worker_child_cancelled()) {
+            return left <= 0;
+        }
+
+        poll(NULL, 0, left < HTTP_SLICE_MS ? (int) left : HTTP_SLICE_MS);
     }
 }
 
@@ -307,7 +350,10 @@ attempt(worker_http_request_t *request, worker_http_reply_t *reply,
     /* a host that answers "no" is a healthy one */
     good = !reply->retryable && reply->result != WORKER_HTTP_TLS;
 
-    if (!request->no_breaker) {
+    if (worker_child_cancelled()) {
+        worker_breaker_release(origin);        /* it says nothing */
+
+    } else if (!request->no_breaker) {
         worker_breaker_result(origin, good, request->open_ms == 0
                                             ? HTTP_OPEN_MS
                                             : request->open_ms);

@@ -87,7 +87,7 @@ struct worker_http_request_s {
     void                  *accept_data;
     int                    connect_ms; /* 0: 5000 */
     int                    timeout_ms; /* of one attempt; 0: 30000 */
-    int64_t                deadline_ms;        /* CLOCK_MONOTONIC, of all
+    int64_t                deadline_ms;        /* worker_now_ms(), of all
                                           attempts; 0: none.  Pass the
                                           job's */
     size_t                 max_response;       /* 0: 1 MiB */

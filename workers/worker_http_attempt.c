@@ -13,6 +13,7 @@
 #include <curl/curl.h>
 
 #include "worker_address.h"
+#include "worker_child.h"
 #include "worker_clock.h"
 #include "worker_http_attempt.h"
 #include "worker_trace.h"
@@ -47,6 +48,8 @@ static void attempt_result(attempt_t *a, CURLcode code, const char *origin);
 static void attempt_times(attempt_t *a);
 static void attempt_known_headers(attempt_t *a);
 static worker_http_e result_of(CURLcode code);
+static int on_time(void *data, curl_off_t total, curl_off_t now,
+    curl_off_t up_total, curl_off_t up_now);
 static size_t on_read(char *buf, size_t size, size_t n, void *data);
 static size_t on_body(char *buf, size_t size, size_t n, void *data);
 static size_t on_header(char *buf, size_t size, size_t n, void *data);
@@ -128,20 +131,6 @@ worker_http_attempt_cleanup(void)
 }
 
 
-void
-worker_http_problem(worker_http_reply_t *reply, worker_http_e result,
-    const char *format, ...)
-{
-    va_list  args;
-
-    reply->result = result;
-
-    va_start(args, format);
-    vsnprintf(reply->error, sizeof(reply->error), format, args);
-    va_end(args);
-}
-
-
 static CURL *
 attempt_handle(const worker_http_request_t *request)
 {
@@ -181,6 +170,9 @@ attempt_options(attempt_t *a, struct curl_slist *headers)
     code |= curl_easy_setopt(c, CURLOPT_WRITEDATA, a);
     code |= curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
     code |= curl_easy_setopt(c, CURLOPT_HEADERDATA, a);
+    code |= curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
+    code |= curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_time);
+    code |= curl_easy_setopt(c, CURLOPT_XFERINFODATA, a);
 
     if (request->unix_socket != NULL) {
         code |= curl_easy_setopt(c, CURLOPT_UNIX_SOCKET_PATH,
@@ -417,6 +409,26 @@ result_of(CURLcode code)
     }
 
     return WORKER_HTTP_INTERNAL;
+}
+
+
+/* Called once a second at least. */
+static int
+on_time(void *data, curl_off_t total, curl_off_t now, curl_off_t up_total,
+    curl_off_t up_now)
+{
+    attempt_t  *a;
+
+    (void) total; (void) now; (void) up_total; (void) up_now;
+
+    a = data;
+
+    if (worker_child_cancelled()) {
+        a->stopped = WORKER_HTTP_ABORTED;
+        return 1;
+    }
+
+    return 0;
 }
 
 

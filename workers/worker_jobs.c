@@ -37,9 +37,7 @@ const worker_job_kind_t  worker_job_kinds[] = {
       "from work.finish_run_regression_suite($1, $2, $3)" },
     { "scheduled_report", job_rule, NULL,
       "select accepted, wake from work.finish_scheduled_report($1, $2, $3)" },
-    { "probe", job_probe, NULL,
-      "select accepted, wake from work.finish(array[$1::uuid], "
-      "array[$2::bigint], array[$3::jsonb])" },
+    { "probe", job_probe, NULL, NULL },
     { NULL, NULL, NULL, NULL }
 };
 

@@ -17,6 +17,7 @@
 
 #define LOG_LINE_MAX     4096          /* atomic in a pipe as well */
 #define LOG_MESSAGE_MAX  2048
+#define LOG_HELD_MAX     32768         /* of attempts, not written yet */
 #define LOG_TAIL         8             /* kept for the end of the line */
 
 
@@ -28,6 +29,10 @@ typedef struct {
 
 static void log_write(worker_log_e level, const worker_log_field_t *field,
     const char *message);
+static void log_put(const char *bytes, size_t len);
+static void line_begin(log_line_t *line, worker_log_e level);
+static void line_job(log_line_t *line, const worker_job_t *job);
+static void line_end(log_line_t *line, const char *message);
 static void line_time(log_line_t *line);
 static void line_text(log_line_t *line, const char *name, const char *value);
 static void line_number(log_line_t *line, const char *name, int64_t value);
@@ -49,7 +54,9 @@ static struct {
     char                 worker[128];
     char                 child[64];
     const worker_job_t  *job;
-} log_state = { STDERR_FILENO, WORKER_LOG_INFO, "", "", "", NULL };
+    size_t               held_len;
+    char                 held[LOG_HELD_MAX];
+} log_state = { STDERR_FILENO, WORKER_LOG_INFO, "", "", "", NULL, 0, "" };
 
 
 voice_rc_t
@@ -158,48 +165,129 @@ worker_log_number(worker_log_e level, worker_log_field_t field,
 }
 
 
+void
+worker_log_attempt(const worker_attempt_t *attempt)
+{
+    char          message[LOG_MESSAGE_MAX];
+    log_line_t    line;
+    worker_log_e  level;
+
+    level = attempt->good ? WORKER_LOG_INFO : WORKER_LOG_WARN;
+
+    if (level < log_state.level) {
+        return;
+    }
+
+    snprintf(message, sizeof(message), "job.finished: %s, %s%s%s",
+             attempt->outcome, attempt->told,
+             attempt->error[0] == '\0' ? "" : ": ", attempt->error);
+
+    line_begin(&line, level);
+    line_job(&line, attempt->job);
+    line_number(&line, "token", attempt->job->token);
+    line_text(&line, "outcome", attempt->outcome);
+
+    if (attempt->wait_ms >= 0) {
+        line_number(&line, "wait_ms", attempt->wait_ms);
+    }
+
+    line_number(&line, "run_ms", attempt->run_ms);
+    line_end(&line, message);
+
+    if (log_state.held_len + line.len > LOG_HELD_MAX) {
+        worker_log_flush();
+    }
+
+    memcpy(log_state.held + log_state.held_len, line.bytes, line.len);
+    log_state.held_len += line.len;
+}
+
+
+void
+worker_log_flush(void)
+{
+    size_t  len;
+
+    len = log_state.held_len;
+    log_state.held_len = 0;
+
+    if (len > 0) {
+        log_put(log_state.held, len);
+    }
+}
+
+
 static void
 log_write(worker_log_e level, const worker_log_field_t *field,
     const char *message)
 {
-    int                  saved;
-    ssize_t              n;
-    log_line_t           line;
-    const worker_job_t  *job;
+    int         saved;
+    log_line_t  line;
 
     saved = errno;
-    job = log_state.job;
-    line.len = 0;
+    worker_log_flush();
 
-    line_raw(&line, "{\"time\":\"");
-    line_time(&line);
-    line_raw(&line, "\"");
-    line_text(&line, "level", log_names[level]);
-    line_text(&line, "worker", log_state.worker);
-    line_text(&line, "child", log_state.child);
-    line_number(&line, "pid", getpid());
+    line_begin(&line, level);
 
-    if (job != NULL) {
-        line_text(&line, "job_id", job->id);
-        line_text(&line, "kind", job->kind);
-        line_text(&line, "tenant_id", job->tenant_id);
-        line_number(&line, "attempt", job->attempt);
-        line_text(&line, "trace_id", job->trace_id);
+    if (log_state.job != NULL) {
+        line_job(&line, log_state.job);
     }
 
     if (field != NULL) {
         line_number(&line, field->name, field->value);
     }
 
-    line_text(&line, "message", message);
-
-    memcpy(line.bytes + line.len, "}\n", 2);
-
-    do {
-        n = write(log_state.fd, line.bytes, line.len + 2);
-    } while (n == -1 && errno == EINTR);
+    line_end(&line, message);
+    log_put(line.bytes, line.len);
 
     errno = saved;
+}
+
+
+static void
+log_put(const char *bytes, size_t len)
+{
+    ssize_t  n;
+
+    do {
+        n = write(log_state.fd, bytes, len);
+    } while (n == -1 && errno == EINTR);
+}
+
+
+static void
+line_begin(log_line_t *line, worker_log_e level)
+{
+    line->len = 0;
+
+    line_raw(line, "{\"time\":\"");
+    line_time(line);
+    line_raw(line, "\"");
+    line_text(line, "level", log_names[level]);
+    line_text(line, "worker", log_state.worker);
+    line_text(line, "child", log_state.child);
+    line_number(line, "pid", getpid());
+}
+
+
+static void
+line_job(log_line_t *line, const worker_job_t *job)
+{
+    line_text(line, "job_id", job->id);
+    line_text(line, "kind", job->kind);
+    line_text(line, "tenant_id", job->tenant_id);
+    line_number(line, "attempt", job->attempt);
+    line_text(line, "trace_id", job->trace_id);
+}
+
+
+/* Place for the end is always kept. */
+static void
+line_end(log_line_t *line, const char *message)
+{
+    line_text(line, "message", message);
+    memcpy(line->bytes + line->len, "}\n", 2);
+    line->len += 2;
 }
 
 

@@ -28,6 +28,18 @@ typedef struct {
 } worker_log_field_t;
 
 
+/* One attempt at a job; all is borrowed. */
+typedef struct {
+    const worker_job_t  *job;
+    const char          *outcome;      /* "done", "retry", "cancelled" */
+    const char          *told;         /* what SQL said: "taken", "stale" */
+    const char          *error;        /* "": none */
+    int64_t              wait_ms;      /* due to begun; -1: not known */
+    int64_t              run_ms;
+    int                  good;         /* bool: nobody needs to look */
+} worker_attempt_t;
+
+
 /*
  * Opens the file (appending; "" = standard error).  VOICE_FAILED: the old
  * file stays in use.
@@ -49,6 +61,13 @@ void worker_log(worker_log_e level, const char *format, ...)
 /* The same with one number. */
 void worker_log_number(worker_log_e level, worker_log_field_t field,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/*
+ * The line of an attempt; written with the next other line, or by
+ * worker_log_flush(), so that those of a batch take one write.
+ */
+void worker_log_attempt(const worker_attempt_t *attempt);
+void worker_log_flush(void);
 
 
 #endif /* WORKER_LOG_H */

@@ -1,8 +1,8 @@
 
 /*
- * The loop of a queue child.  PostgreSQL chooses the job; an entry of the
+ * The loop of a queue child.  PostgreSQL chooses the jobs; an entry of the
  * stream only says that looking is worth while, and is acknowledged after the
- * job that it brought has ended.
+ * jobs that it brought have ended.
  */
 
 #include <stdlib.h>
@@ -15,9 +15,14 @@
 
 
 #define LOOP_DOWN_MS      250          /* between looks at a lost database */
-#define LOOP_IDLE_MAX_MS  15000        /* claims without an entry, give or
+#define LOOP_IDLE_MAX_MS  15000        /* takes without an entry, give or
                                           take a third: PostgreSQL may have
                                           what Redis never heard of */
+
+
+#define LOOP_ENTRIES      100          /* read at once: one of them would
+                                          have been enough */
+#define LOOP_PASS_MAX     16           /* entries that are passed on */
 
 
 typedef struct {
@@ -25,19 +30,24 @@ typedef struct {
     const char               *queue;
     worker_db_t              *db;
     worker_redis_t           *redis;
+    worker_batch_t           *batch;
     char                      stream[WORKER_STREAM_SIZE];
     char                      consumer[200];
-    char                      entry[64];       /* to acknowledge; "" none */
-    int64_t                   look_at;         /* next claim without entry */
+    char                      entries[LOOP_ENTRIES][48];       /* to be
+                                          acknowledged */
+    unsigned                  nentries;
+    int64_t                   look_at;         /* next take without entry */
 } loop_t;
 
 
 static int loop_open(loop_t *loop, const worker_settings_t *settings);
+static void loop_close(loop_t *loop);
 static void loop_round(loop_t *loop);
 static int loop_wait(loop_t *loop);
 static redisReply *loop_read(loop_t *loop);
-static void loop_take(loop_t *loop, const redisReply *reply);
+static void loop_entries(loop_t *loop, const redisReply *reply);
 static const redisReply *element(const redisReply *reply, size_t index);
+static void loop_pass_on(loop_t *loop);
 static void loop_acknowledge(loop_t *loop);
 static int jittered(int ms);
 
@@ -52,14 +62,12 @@ worker_queue_main(const worker_settings_t *settings)
         return 1;
     }
 
-    while (!worker_stopping()) {
+    while (!worker_stopping() && !worker_batch_spent(loop.batch)) {
         worker_child_alive();
         loop_round(&loop);
     }
 
-    worker_http_cleanup();
-    worker_redis_destroy(loop.redis);
-    worker_db_destroy(loop.db);
+    loop_close(&loop);
 
     return 0;
 }
@@ -74,6 +82,8 @@ loop_open(loop_t *loop, const worker_settings_t *settings)
     loop->queue = worker_child_queue();
     loop->db = worker_db_create(settings);
     loop->redis = worker_redis_create(settings);
+    loop->batch = worker_batch_create(settings, loop->queue, loop->db,
+                                      loop->redis);
 
     if (loop->redis != NULL) {
         worker_redis_stream(loop->redis, loop->stream, loop->queue);
@@ -82,11 +92,21 @@ loop_open(loop_t *loop, const worker_settings_t *settings)
     snprintf(loop->consumer, sizeof(loop->consumer), "%s/%s",
              settings->worker_name, worker_child_name());
 
-    return loop->db != NULL && loop->redis != NULL;
+    return loop->db != NULL && loop->redis != NULL && loop->batch != NULL;
 }
 
 
-/* One wait, then claims until there is nothing left. */
+static void
+loop_close(loop_t *loop)
+{
+    worker_http_cleanup();
+    worker_batch_destroy(loop->batch);
+    worker_redis_destroy(loop->redis);
+    worker_db_destroy(loop->db);
+}
+
+
+/* One wait, then jobs until there are none left. */
 static void
 loop_round(loop_t *loop)
 {
@@ -97,12 +117,18 @@ loop_round(loop_t *loop)
     }
 
     do {
-        claim = worker_job_run_one(loop->settings, loop->queue, loop->db,
-                                   loop->redis);
+        claim = worker_batch_take(loop->batch);
+
+        if (claim == WORKER_CLAIM_TAKEN) {
+            loop_pass_on(loop);
+            worker_batch_run(loop->batch);
+        }
+
         if (claim != WORKER_CLAIM_DOWN) {
             loop_acknowledge(loop);
         }
-    } while (claim == WORKER_CLAIM_RAN && !worker_stopping());
+    } while (claim == WORKER_CLAIM_TAKEN && !worker_stopping()
+             && !worker_batch_spent(loop->batch));
 
     loop->look_at = worker_now_ms() + jittered(LOOP_IDLE_MAX_MS);
 
@@ -134,34 +160,35 @@ loop_wait(loop_t *loop)
         return 1;
     }
 
-    loop_take(loop, reply);
+    loop_entries(loop, reply);
     freeReplyObject(reply);
 
-    return loop->entry[0] != '\0' || worker_now_ms() >= loop->look_at;
+    return loop->nentries > 0 || worker_now_ms() >= loop->look_at;
 }
 
 
 static redisReply *
 loop_read(loop_t *loop)
 {
-    char  block[16];
+    char  block[16], count[16];
 
     const char *const  words[] = {
-        "XREADGROUP", "GROUP", "workers", loop->consumer, "COUNT", "1",
+        "XREADGROUP", "GROUP", "workers", loop->consumer, "COUNT", count,
         "BLOCK", block, "STREAMS", loop->stream, ">", NULL
     };
 
+    snprintf(count, sizeof(count), "%d", LOOP_ENTRIES);
     snprintf(block, sizeof(block), "%d", loop->settings->block_ms);
 
     return worker_redis_wait(loop->redis, words, loop->settings->block_ms);
 }
 
 
-/* Keeps the id of the entry that a reply brought. */
+/* Keeps the ids of the entries that a reply brought. */
 static void
-loop_take(loop_t *loop, const redisReply *reply)
+loop_entries(loop_t *loop, const redisReply *reply)
 {
-    const redisReply  *r;
+    const redisReply  *list, *id;
 
     if (reply->type == REDIS_REPLY_ERROR) {
 
@@ -177,11 +204,20 @@ loop_take(loop_t *loop, const redisReply *reply)
         return;
     }
 
-    /* [[stream, [[id, fields]]]]; nil: nothing came */
-    r = element(element(element(element(reply, 0), 1), 0), 0);
+    /* [[stream, [[id, fields], ...]]]; nil: nothing came */
+    list = element(element(reply, 0), 1);
 
-    if (r != NULL && r->type == REDIS_REPLY_STRING) {
-        snprintf(loop->entry, sizeof(loop->entry), "%s", r->str);
+    for (loop->nentries = 0; loop->nentries < LOOP_ENTRIES;
+         loop->nentries++)
+    {
+        id = element(element(list, loop->nentries), 0);
+
+        if (id == NULL || id->type != REDIS_REPLY_STRING) {
+            return;
+        }
+
+        snprintf(loop->entries[loop->nentries], sizeof(loop->entries[0]),
+                 "%s", id->str);
     }
 }
 
@@ -200,32 +236,55 @@ element(const redisReply *reply, size_t index)
 }
 
 
+/*
+ * Entries that brought more than this child took are for others; and where
+ * it took several jobs there may be more than there were entries.
+ */
+static void
+loop_pass_on(loop_t *loop)
+{
+    int  more;
+
+    more = (int) loop->nentries - (int) worker_batch_count(loop->batch);
+
+    if (more <= 0) {
+        more = worker_batch_count(loop->batch) > 1;
+    }
+
+    worker_redis_wake(loop->redis, loop->queue,
+                      more < LOOP_PASS_MAX ? more : LOOP_PASS_MAX);
+}
+
+
+/* What does not get there is the keeper's. */
 static void
 loop_acknowledge(loop_t *loop)
 {
-    redisReply  *reply;
+    unsigned     i;
+    const char  *ack[LOOP_ENTRIES + 4], *del[LOOP_ENTRIES + 3];
 
-    const char *const  ack[] = {
-        "XACK", loop->stream, "workers", loop->entry, NULL
-    };
-    const char *const  del[] = { "XDEL", loop->stream, loop->entry, NULL };
-
-    if (loop->entry[0] == '\0') {
+    if (loop->nentries == 0) {
         return;
     }
 
-    reply = worker_redis_run(loop->redis, ack);
-    if (reply != NULL) {
-        freeReplyObject(reply);
+    ack[0] = "XACK";
+    ack[1] = loop->stream;
+    ack[2] = "workers";
+    del[0] = "XDEL";
+    del[1] = loop->stream;
 
-        reply = worker_redis_run(loop->redis, del);
-        if (reply != NULL) {
-            freeReplyObject(reply);
-        }
+    for (i = 0; i < loop->nentries; i++) {
+        ack[i + 3] = loop->entries[i];
+        del[i + 2] = loop->entries[i];
     }
 
-    /* what could not be acknowledged is the keeper's */
-    loop->entry[0] = '\0';
+    ack[i + 3] = NULL;
+    del[i + 2] = NULL;
+
+    worker_redis_add(loop->redis, ack);
+    worker_redis_add(loop->redis, del);
+    worker_redis_push(loop->redis);
+    loop->nentries = 0;
 }
 
 

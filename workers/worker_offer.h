@@ -21,7 +21,9 @@ typedef enum {
 
 struct worker_offer_s {
     worker_db_t  *db;
-    int64_t       until_ms;            /* end of the lease, CLOCK_MONOTONIC */
+    int64_t       until_ms;            /* end of the lease, worker_now_ms() */
+    int64_t       progress_ms;         /* when progress was told, or the job
+                                          began */
     char          error[256];          /* why it was refused: a sentence
                                           without any data */
 };

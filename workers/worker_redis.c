@@ -15,7 +15,7 @@
 #include "worker_redis_private.h"
 
 
-#define REDIS_WORDS_MAX    24
+#define REDIS_ADDED_MAX    1000        /* replies that are not read yet */
 #define REDIS_BACKOFF_MIN  200
 #define REDIS_BACKOFF_MAX  5000
 #define REDIS_SLICE_MS     200         /* how soon a wait sees a signal */
@@ -24,6 +24,7 @@
 
 static int redis_connect(worker_redis_t *redis);
 static int redis_send(worker_redis_t *redis, const char *const *words);
+static int redis_settle(worker_redis_t *redis);
 static redisReply *redis_answer(worker_redis_t *redis);
 static void redis_lost(worker_redis_t *redis, const char *reason);
 static void redis_away(worker_redis_t *redis);
@@ -62,11 +63,45 @@ worker_redis_destroy(worker_redis_t *redis)
 redisReply *
 worker_redis_run(worker_redis_t *redis, const char *const *words)
 {
-    if (!redis_connect(redis) || !redis_send(redis, words)) {
+    if (!redis_connect(redis) || !redis_send(redis, words)
+        || !redis_settle(redis))
+    {
         return NULL;
     }
 
     return redis_answer(redis);
+}
+
+
+void
+worker_redis_add(worker_redis_t *redis, const char *const *words)
+{
+    if (!redis_connect(redis)
+        || (redis->added >= REDIS_ADDED_MAX && !redis_settle(redis))
+        || !redis_send(redis, words))
+    {
+        return;
+    }
+
+    redis->added++;
+}
+
+
+void
+worker_redis_push(worker_redis_t *redis)
+{
+    int  done;
+
+    if (redis->context == NULL || redis->added == 0) {
+        return;
+    }
+
+    do {
+        if (redisBufferWrite(redis->context, &done) == REDIS_ERR) {
+            redis_lost(redis, redis->context->errstr);
+            return;
+        }
+    } while (!done);
 }
 
 
@@ -89,6 +124,10 @@ worker_redis_wait(worker_redis_t *redis, const char *const *words,
         }
     } while (!done);
 
+    if (!redis_settle(redis)) {
+        return NULL;
+    }
+
     fd.fd = redis->context->fd;
     fd.events = POLLIN;
     end = worker_now_ms() + wait_ms + redis->settings->redis_timeout_ms;
@@ -104,6 +143,7 @@ worker_redis_wait(worker_redis_t *redis, const char *const *words,
             /* the server may still hand us an entry: nobody will read it */
             redisFree(redis->context);
             redis->context = NULL;
+            redis->added = 0;
             return NULL;
         }
 
@@ -140,8 +180,7 @@ worker_redis_up(worker_redis_t *redis)
 void
 worker_redis_wake(worker_redis_t *redis, const char *queue, int n)
 {
-    char         stream[WORKER_STREAM_SIZE];
-    redisReply  *reply;
+    char  stream[WORKER_STREAM_SIZE];
 
     const char *const  words[] = {
         "XADD", stream, "MAXLEN", "~", "10000", "*", "wake", "1", NULL
@@ -150,13 +189,10 @@ worker_redis_wake(worker_redis_t *redis, const char *queue, int n)
     worker_redis_stream(redis, stream, queue);
 
     for (n = n > REDIS_WAKES_MAX ? REDIS_WAKES_MAX : n; n > 0; n--) {
-        reply = worker_redis_run(redis, words);
-        if (reply == NULL) {
-            return;
-        }
-
-        freeReplyObject(reply);
+        worker_redis_add(redis, words);
     }
+
+    worker_redis_push(redis);
 }
 
 
@@ -243,15 +279,36 @@ static int
 redis_send(worker_redis_t *redis, const char *const *words)
 {
     int          n;
-    const char  *argv[REDIS_WORDS_MAX];
+    const char  *argv[WORKER_REDIS_WORDS];
 
-    for (n = 0; n < REDIS_WORDS_MAX && words[n] != NULL; n++) {
+    for (n = 0; n < WORKER_REDIS_WORDS && words[n] != NULL; n++) {
         argv[n] = words[n];
     }
 
     if (redisAppendCommandArgv(redis->context, n, argv, NULL) != REDIS_OK) {
         redis_lost(redis, redis->context->errstr);
         return 0;
+    }
+
+    return 1;
+}
+
+
+/* Reads the replies that nobody needs; 0: the connection was lost. */
+static int
+redis_settle(worker_redis_t *redis)
+{
+    redisReply  *reply;
+
+    while (redis->added > 0) {
+        redis->added--;
+
+        reply = redis_answer(redis);
+        if (reply == NULL) {
+            return 0;
+        }
+
+        freeReplyObject(reply);
     }
 
     return 1;
@@ -305,6 +362,7 @@ redis_away(worker_redis_t *redis)
         redis->context = NULL;
     }
 
+    redis->added = 0;
     redis->backoff_ms = redis->backoff_ms == 0 ? REDIS_BACKOFF_MIN
                                                : redis->backoff_ms * 2;
     if (redis->backoff_ms > REDIS_BACKOFF_MAX) {

@@ -16,6 +16,7 @@
 
 
 #define WORKER_STREAM_SIZE  160        /* bytes of a stream's name, with NUL */
+#define WORKER_REDIS_WORDS  128        /* of a command, with the NULL */
 
 
 typedef struct worker_redis_s  worker_redis_t;
@@ -33,8 +34,17 @@ redisReply *worker_redis_run(worker_redis_t *redis,
     const char *const *words) VOICE_MUST_CHECK;
 
 /*
- * The same for a command that blocks for at most wait_ms on the server; gives
- * up early when the process is asked to end (NULL; the connection is closed).
+ * A command whose reply nobody needs: it goes along with the next one, or
+ * with worker_redis_push().  While Redis is down it is dropped.
+ */
+void worker_redis_add(worker_redis_t *redis, const char *const *words);
+/* Sends what was added; does not wait for replies. */
+void worker_redis_push(worker_redis_t *redis);
+
+/*
+ * worker_redis_run() for a command that blocks for at most wait_ms on the
+ * server; gives up early when the process is asked to end (NULL; the
+ * connection is closed).
  */
 redisReply *worker_redis_wait(worker_redis_t *redis,
     const char *const *words, int wait_ms) VOICE_MUST_CHECK;

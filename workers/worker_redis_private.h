@@ -16,6 +16,7 @@
 struct worker_redis_s {
     const worker_settings_t  *settings;
     redisContext             *context; /* NULL: not connected */
+    int                       added;   /* replies that nobody needs */
     int                       backoff_ms;
     int64_t                   retry_at;
     int                       told;    /* bool: the log knows it is down */

@@ -168,6 +168,21 @@ const worker_setting_t  worker_root_table[] = {
     { "block_ms", worker_set_number, ROOT(block_ms),
       "2000", 100, 60000,
       "How long one read of a stream waits." },
+    { "child_jobs", worker_set_number, ROOT(child_jobs),
+      "1000", 1, 100000000,
+      "Jobs that a child runs before another takes its place." },
+    { "lease_ms", worker_set_number, ROOT(lease_ms),
+      "28000", 500, 28000,
+      "When no heartbeat was answered for so long, what children run is "
+      "killed, for others may run it soon: a claim is good for 30 s." },
+    { "guard_cpu", worker_set_number, ROOT(guard_cpu),
+      "85", 0, 100,
+      "Percent of all processors over which heavy jobs wait, the child's own "
+      "share not counted; `0`: off." },
+    { "guard_memory_mb", worker_set_number, ROOT(guard_memory_mb),
+      "2048", 0, 16777216,
+      "MB that the processes of the pool share with no other, over which "
+      "heavy jobs wait; `0`: off." },
     { NULL, NULL, 0, NULL, 0, 0, NULL }
 };
 
@@ -349,7 +364,9 @@ worker_settings_print(FILE *out)
             "path is absolute or\nstarts at the directory of the file.  "
             "Unknown and repeated keys are refused.\n\n"
             "## Queues\n\n`queue NAME = CHILDREN` (1 to 64), once for each "
-            "queue that this pool serves.\n\n## Pool\n\n");
+            "queue that this pool serves.\n`queue NAME = 2..10`: that many "
+            "at least and at most, as the load asks for.\n\n"
+            "## Pool\n\n");
     print_table(out, worker_root_table);
     fprintf(out, "\n## Profiles\n\nSections `[agent NAME]`, `[asr NAME]`, "
             "`[embeddings NAME]` and `[analysis NAME]`, each with these "

@@ -23,7 +23,9 @@
 
 typedef struct {
     char  name[40];                    /* of core.job's kind's queue */
-    int   children;                    /* 1 .. 64 */
+    int   children;                    /* 1 .. 64: there are at least */
+    int   children_max;                /* as many as work.heartbeat() asks
+                                          for, up to so many */
 } worker_queue_t;
 
 
@@ -129,6 +131,10 @@ struct worker_settings_s {
     int                relay_batch;
     int                poll_ms;        /* claim without Redis */
     int                block_ms;       /* XREADGROUP BLOCK */
+    int                child_jobs;     /* then a child makes place */
+    int                lease_ms;       /* without a beat that was answered */
+    int                guard_cpu;      /* percent; 0 = off */
+    int                guard_memory_mb;        /* 0 = off */
 
     worker_queue_t     queues[WORKER_QUEUES_MAX];
     unsigned           nqueues;

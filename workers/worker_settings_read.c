@@ -21,6 +21,8 @@ static voice_rc_t add_profile(worker_reader_t *reader, unsigned kind,
     const char *name);
 static voice_rc_t read_queue(worker_reader_t *reader, const char *name,
     const char *value);
+static voice_rc_t read_children(worker_reader_t *reader,
+    worker_queue_t *queue, const char *value);
 static voice_rc_t read_row(worker_reader_t *reader, const char *key,
     const char *value);
 static voice_rc_t section_defaults(worker_reader_t *reader);
@@ -174,9 +176,6 @@ read_queue(worker_reader_t *reader, const char *name, const char *value)
     voice_rc_t               rc;
     worker_queue_t          *queue;
     worker_settings_t       *settings;
-    static worker_setting_t  row = {
-        "queue", worker_set_number, 0, NULL, 1, 64, NULL
-    };
 
     settings = reader->settings;
 
@@ -197,15 +196,56 @@ read_queue(worker_reader_t *reader, const char *name, const char *value)
     }
 
     queue = &settings->queues[i];
-    row.offset = (size_t) ((char *) &queue->children - (char *) settings);
 
-    rc = row.set(reader, &row, value);
+    rc = read_children(reader, queue, value);
     if (rc == VOICE_OK) {
         snprintf(queue->name, sizeof(queue->name), "%s", name);
         settings->nqueues++;
     }
 
     return rc;
+}
+
+
+/* "4", or "2..10". */
+static voice_rc_t
+read_children(worker_reader_t *reader, worker_queue_t *queue,
+    const char *value)
+{
+    char         least[16];
+    size_t       len;
+    voice_rc_t   rc;
+    const char  *most;
+
+    worker_setting_t  row = {
+        "queue", worker_set_number, 0, NULL, 1, 64, NULL
+    };
+
+    most = strstr(value, "..");
+    len = most == NULL ? strlen(value) : (size_t) (most - value);
+
+    if (len >= sizeof(least)) {
+        return worker_set_wrong(reader, "\"%s\" is no number of children",
+                                value);
+    }
+
+    memcpy(least, value, len);
+    least[len] = '\0';
+
+    row.offset = (size_t) ((char *) &queue->children
+                           - (char *) reader->settings);
+    rc = row.set(reader, &row, least);
+
+    if (rc != VOICE_OK || most == NULL) {
+        queue->children_max = queue->children;
+        return rc;
+    }
+
+    row.min = queue->children;
+    row.offset = (size_t) ((char *) &queue->children_max
+                           - (char *) reader->settings);
+
+    return row.set(reader, &row, most + 2);
 }
 
 
@@ -312,7 +352,7 @@ check_whole(worker_reader_t *reader)
     children = 0;
 
     for (i = 0; i < settings->nqueues; i++) {
-        children += settings->queues[i].children;
+        children += settings->queues[i].children_max;
     }
 
     if (children == 0 || children > WORKER_CHILDREN_MAX - 16) {

@@ -69,7 +69,8 @@ worker_supervise(worker_settings_t *settings)
 
         while (s.stopping == 0 || worker_children_count(s.children) > 0) {
             worker_children_reap(s.children, s.beat);
-            worker_children_watch(s.children);
+            worker_children_watch(s.children, s.beat);
+            worker_children_measure(s.children);
             worker_beat_step(s.beat);
             supervisor_wait(&s, SUPERVISOR_TICK_MS);
         }
@@ -101,7 +102,7 @@ supervisor_open(supervisor_t *s)
     }
 
     s->beat = worker_beat_create(s->settings, worker_children_collect,
-                                 worker_children_lost, s->children);
+                                 worker_children_told, s->children);
     if (s->beat == NULL) {
         worker_log(WORKER_LOG_ERROR, "no memory for the heartbeat");
         return 1;

@@ -16,9 +16,13 @@
 #define CHILDREN_SILENT_MS    30000    /* idle, no sign of life */
 #define CHILDREN_LEAVE_MS     10000    /* one without a job, asked to end */
 #define CHILDREN_STOP_MS      1000     /* the same when the grace is over */
+#define CHILDREN_HOLD_MS      1000     /* jobs wait so long behind another */
+#define CHILDREN_MEASURE_MS   1000
 
 
 static void entry_watch(worker_children_t *children, worker_entry_t *e,
+    worker_beat_t *beat);
+static void entry_watch_idle(worker_children_t *children, worker_entry_t *e,
     int64_t now);
 static void entry_watch_stop(worker_children_t *children, worker_entry_t *e,
     const worker_report_t *report, int64_t now);
@@ -28,7 +32,7 @@ static void roll(worker_children_t *children);
 
 
 void
-worker_children_watch(worker_children_t *children)
+worker_children_watch(worker_children_t *children, worker_beat_t *beat)
 {
     int64_t          now;
     unsigned         i;
@@ -50,7 +54,7 @@ worker_children_watch(worker_children_t *children)
         }
 
         if (e->pid != 0) {
-            entry_watch(children, e, now);
+            entry_watch(children, e, beat);
 
         } else if (!e->wanted) {
             memset(e, 0, sizeof(worker_entry_t));
@@ -64,22 +68,43 @@ worker_children_watch(worker_children_t *children)
 }
 
 
-int
-worker_entry_report(const worker_children_t *children, const worker_entry_t *e,
-    worker_report_t *report)
+void
+worker_children_measure(worker_children_t *children)
 {
-    return e->pid != 0
-           && worker_slot_read(&children->slots[e - children->entries],
-                               report)
-           && report->state != WORKER_SLOT_IDLE;
-}
+    int              cpu;
+    int64_t          now, memory_kb;
+    unsigned         i;
+    worker_slot_t   *slot;
+    worker_entry_t  *e;
 
+    now = worker_now_ms();
 
-int64_t
-worker_entry_limit(const worker_report_t *report)
-{
-    return report->state == WORKER_SLOT_FINISHING ? report->lease_ms
-                                                  : report->hard_ms;
+    if (now - children->measured_ms < CHILDREN_MEASURE_MS
+        || (children->settings->guard_cpu == 0
+            && children->settings->guard_memory_mb == 0))
+    {
+        return;
+    }
+
+    children->measured_ms = now;
+    memory_kb = worker_load_memory_kb(children->self);
+
+    for (i = 0; i < WORKER_CHILDREN_MAX; i++) {
+        e = &children->entries[i];
+
+        if (e->pid == 0) {
+            continue;
+        }
+
+        slot = worker_entry_slot(children, e);
+        memory_kb += worker_load_memory_kb(e->pid);
+        cpu = worker_load_process(e->pid, &e->usage);
+        atomic_store(&slot->cpu, cpu < 0 ? 0 : cpu);
+    }
+
+    cpu = worker_load_cpu(&children->machine);
+    atomic_store(&children->shared->load.cpu, cpu < 0 ? 0 : cpu);
+    atomic_store(&children->shared->load.memory_mb, (int) (memory_kb >> 10));
 }
 
 
@@ -103,25 +128,41 @@ worker_entry_kill(worker_entry_t *e, const char *format, ...)
 
 
 static void
-entry_watch(worker_children_t *children, worker_entry_t *e, int64_t now)
+entry_watch(worker_children_t *children, worker_entry_t *e,
+    worker_beat_t *beat)
 {
     int              known;
-    int64_t          alive, silent;
+    int64_t          now;
     worker_report_t  report;
 
+    now = worker_now_ms();
+    worker_entry_lease(children, e, beat);
     known = worker_entry_report(children, e, &report);
 
-    if (known && now >= worker_entry_limit(&report)) {
-        worker_entry_kill(e, "job %s passed its hard limit", report.job_id);
-        e->overdue = 1;
+    if (known && now >= report.limit_ms) {
+        worker_entry_kill(e, "job %s passed its hard limit",
+                          worker_entry_slot(children, e)
+                              ->held[report.place].job_id);
+        e->overdue = report.state == WORKER_SLOT_BUSY;
         return;
+    }
+
+    if (known && now - report.since_ms >= CHILDREN_HOLD_MS) {
+        worker_entry_return(children, e, beat);
     }
 
     entry_watch_stop(children, e, known ? &report : NULL, now);
 
-    if (known) {
-        return;
+    if (!known) {
+        entry_watch_idle(children, e, now);
     }
+}
+
+
+static void
+entry_watch_idle(worker_children_t *children, worker_entry_t *e, int64_t now)
+{
+    int64_t  alive, silent;
 
     if (e->stopped_ms != 0 && now - e->stopped_ms >= CHILDREN_STOPPED_MS) {
         worker_entry_kill(e, "it is stopped");
@@ -130,7 +171,7 @@ entry_watch(worker_children_t *children, worker_entry_t *e, int64_t now)
 
     /* a statement of its own may take that long */
     silent = CHILDREN_SILENT_MS + children->settings->postgres_statement_ms;
-    alive = atomic_load(&children->slots[e - children->entries].alive_ms);
+    alive = atomic_load(&worker_entry_slot(children, e)->alive_ms);
 
     if (alive != 0 && now - alive >= silent) {
         worker_entry_kill(e, "it shows no sign of life");
@@ -143,18 +184,21 @@ entry_watch(worker_children_t *children, worker_entry_t *e, int64_t now)
 }
 
 
-/* The graceful end of the pool: a job may need the children of no queue. */
+/*
+ * One that is not wanted leaves, however many at once.  At the end of the
+ * pool those that are not of a queue stay, for a job may need them.
+ */
 static void
 entry_watch_stop(worker_children_t *children, worker_entry_t *e,
     const worker_report_t *report, int64_t now)
 {
-    if (children->until_ms == 0 || e->wanted) {
+    if (e->wanted) {
         return;
     }
 
     entry_leave(e);
 
-    if (now < children->until_ms) {
+    if (children->until_ms == 0 || now < children->until_ms) {
         return;
     }
 
@@ -207,11 +251,11 @@ roll(worker_children_t *children)
     for (i = 0; i < WORKER_CHILDREN_MAX; i++) {
         e = &children->entries[i];
 
-        if (e->leave_ms != 0) {
+        if (e->leave_ms != 0 && e->wanted) {
             return;
         }
 
-        if (e->stale && e->pid != 0 && next == NULL) {
+        if (e->stale && e->wanted && e->pid != 0 && next == NULL) {
             next = e;
         }
     }
