@@ -93,6 +93,10 @@ sub refused {
            'and named');
     }
 
+    is($voice->call('create_schedule', as => $stranger, body => {
+        name => 'x', expression => '@daily', action => action() })->{status},
+       422, 'another tenant\'s suite does not exist');
+
     my $said = $voice->call('create_schedule', as => $lead, body => {
         name => 'x', expression => '0 25 * * *', action => action() });
     is($said->{json}{error}{details}{errors}[0]{reason},

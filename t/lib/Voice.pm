@@ -447,7 +447,8 @@ sub check_idle {
     my ($self) = @_;
 
     my $idle = $self->wait_for(sub {
-        for my $queue (qw(test_execution validation call_processing)) {
+        for my $queue (qw(test_execution validation call_processing
+                             schedule)) {
             my $pending = eval { $self->redis('XPENDING',
                                      "voice:queue:$queue", 'workers') };
             return 0 if ref $pending && $pending->[0];

@@ -65,6 +65,7 @@ sub bodies {
         update_user              => { display_name => 'x' },
         update_test_suite        => { name => 'x' },
         update_test_case         => { name => 'x' },
+        update_schedule          => { name => 'x' },
         update_expected_outcome  => { name => 'x' },
         put_test_case_language   => { input_text => 'x' },
         link_test_case_outcome   => { expected_outcome_id =>
@@ -118,6 +119,11 @@ sub catalogue {
     $voice->call('link_test_case_outcome', as => $owner,
         path => { id => $id->{'test-cases'} },
         body => { expected_outcome_id => $id->{'expected-outcomes'} });
+    # due next in another year
+    $id->{schedules} = $make->('create_schedule', name => $name,
+        expression => '0 0 1 1 *', starts_at => '2090-01-01T00:00:00Z',
+        action => { type => 'run_suite',
+                    suite_id => $id->{'test-suites'} });
 }
 
 
