@@ -31,7 +31,7 @@ accepted('a secret in a file beside', "${good}redis_password_file = secret\n");
 accepted('a primary and its standbys',
          "${good}postgres_host = 10.0.0.1, 10.0.0.2:5433, [::1]:5434\n");
 accepted('a master and its replicas',
-         "${good}redis = 10.0.0.1:6379, 10.0.0.2\n");
+         "${good}redis_host = 10.0.0.1:6379, 10.0.0.2\n");
 accepted('Sentinels', "${good}redis_sentinel = 10.0.0.1, 10.0.0.2:5000\n"
          . "redis_master = voice\nredis_sentinel_password_file = secret\n");
 accepted('an agent that listens', "${good}agent_listen = 127.0.0.1:8000\n");
@@ -63,17 +63,14 @@ refused('a host name for PostgreSQL', "${good}postgres_host = localhost\n",
         qr/:2: "postgres_host" must be an IP address or an absolute path/);
 refused('a host name for Redis', "${good}redis_host = redis\n",
         qr/:2: "redis_host"/);
-refused('a host name in a list', "${good}redis = 10.0.0.1:6379, redis\n",
-        qr/:2: "redis" must be an IP address or an absolute path, or up/);
+refused('a host name in a list', "${good}redis_host = ::1, redis\n",
+        qr/:2: "redis_host" must be an IP address or an absolute path, or up/);
 refused('a list that goes on', "${good}postgres_host = 10.0.0.1,\n",
         qr/:2: "postgres_host"/);
 refused('Sentinels without a name of the master',
         "${good}redis_sentinel = 10.0.0.1\n", qr/need each other/);
 refused('a name of the master without Sentinels',
         "${good}redis_master = voice\n", qr/need each other/);
-refused('Sentinels and a list', "${good}redis_sentinel = 10.0.0.1\n"
-        . "redis_master = voice\nredis = 10.0.0.1\n",
-        qr/exclude each other/);
 refused('a level that is none', "${good}log_level = loud\n",
         qr/:2: "log_level"/);
 refused('a listening host name', "${good}agent_listen = localhost:1\n",
@@ -132,6 +129,7 @@ ok(index($page, $reference) > 0,
 my $sample = slurp("$root/conf/workers.conf");
 $sample =~ s/\@SECRETS\@\/\w+/$dir\/secret/g;
 $sample =~ s/\@\w+_HOST\@/127.0.0.1/g;
+$sample =~ s/\@REDIS_OF_WORKERS\@/redis_host = 127.0.0.1/;
 $sample =~ s/\@(?:\w+_PORT|WORKERS|GUARD_\w+)\@/2/g;
 $sample =~ s/\@\w+\@/\/tmp/g;
 accepted('the template', $sample);

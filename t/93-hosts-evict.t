@@ -63,7 +63,7 @@ sub configure {
     my ($redis) = @_;
 
     unlink $log;
-    $voice->configure_workers({ redis => "127.0.0.1:$redis->{port}" });
+    $voice->configure_workers({ redis_host => "127.0.0.1:$redis->{port}" });
 }
 
 

@@ -67,12 +67,24 @@ $servers->stop;
 $voice->finish;
 
 
-# The Redis of the stack itself is left alone from now on.
+# As voicegate-configure writes it.  The Redis of the stack itself is left
+# alone from now on.
 sub use_sentinels {
     my $text = Voice::slurp("$etc/edge.conf");
 
-    $text =~ s/voice_redis host=\S+ port=\d+/voice_redis sentinel=$addresses
-        master=voice/ or die 'no voice_redis';
+    system("$Voice::ROOT/bin/voicegate-configure", '--templates',
+           "$Voice::ROOT/conf", '--out', "$voice->{dir}/etc", '--secrets',
+           $voice->{stack}{secrets}, "REDIS_SENTINEL=$addresses",
+           'REDIS_MASTER=voice', 'REDIS_HOST=' . join ',',
+           map { "127.0.0.1:$_->{port}" } $first, $second) == 0
+        or BAIL_OUT('no configuration');
+    my $written = Voice::slurp("$voice->{dir}/etc/edge.conf");
+
+    for my $part (qr/voice_redis [^;]*;/, qr/upstream voice_live \{.*?\n\}/s) {
+        my ($new) = $written =~ /($part)/;
+        $new =~ s{password_file=\S+/}{password_file=$voice->{stack}{secrets}/};
+        $text =~ s/$part/$new/ or BAIL_OUT("no $part");
+    }
     Voice::spew("$etc/edge.conf", $text);
     $servers->own("$etc/edge.conf");
 
@@ -204,6 +216,18 @@ sub resumes {
         }
         return $event && ($event->{json}{call_id} // '') eq $call;
     }, 60), "who listens hears of $call");
+
+    # by nchan
+    my $events = $voice->wait_for(sub {
+        my $opened = $voice->stream("/events/stream/$owner->{tenant_id}",
+            Authorization => "Bearer $owner->{token}");
+        return $opened && ($opened->{status} // 0) == 200 && $opened;
+    }, 60);
+    push @runs, start_run();
+    ok($voice->wait_for(sub {
+        my $event = $events->next(0.2);
+        return $event && $event->{data} =~ /$runs[-1]/;
+    }, 60), 'and of the next run');
 }
 
 

@@ -61,19 +61,6 @@ worker_set_path(worker_reader_t *reader, const worker_setting_t *row,
 
 
 voice_rc_t
-worker_set_address(worker_reader_t *reader, const worker_setting_t *row,
-    const char *value)
-{
-    if (value[0] != '/' && !address_valid(value)) {
-        return worker_set_wrong(reader, "\"%s\" must be an IP address or an "
-                                "absolute path", row->name);
-    }
-
-    return keep_text(reader, row, value);
-}
-
-
-voice_rc_t
 worker_set_endpoints(worker_reader_t *reader, const worker_setting_t *row,
     const char *value)
 {

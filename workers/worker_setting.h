@@ -67,9 +67,6 @@ voice_rc_t worker_set_text(worker_reader_t *reader,
 /* The same, a relative path starting at the directory of the file. */
 voice_rc_t worker_set_path(worker_reader_t *reader,
     const worker_setting_t *row, const char *value);
-/* An IP address or an absolute path. */
-voice_rc_t worker_set_address(worker_reader_t *reader,
-    const worker_setting_t *row, const char *value);
 /* A list of servers, see voice_endpoint.h; of at least min. */
 voice_rc_t worker_set_endpoints(worker_reader_t *reader,
     const worker_setting_t *row, const char *value);

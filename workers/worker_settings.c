@@ -52,20 +52,17 @@ const worker_setting_t  worker_root_table[] = {
       "", 0, 63,
       "Name that the edge's voice_postgres has for this database; empty: the"
       " main one." },
-    { "redis_host", worker_set_address, ROOT(redis_host),
-      "127.0.0.1", 0, 0,
-      "IP address or path of the socket." },
+    { "redis_host", worker_set_endpoints, ROOT(redis),
+      "127.0.0.1", 1, 0,
+      "IP address or path of the socket.  Several, `IP:PORT, IP:PORT`, are "
+      "a master and its replicas: whichever is the master is used." },
     { "redis_port", worker_set_number, ROOT(redis_port),
       "6379", 1, 65535,
-      "Port where an address of a server has none." },
-    { "redis", worker_set_endpoints, ROOT(redis),
-      "", 0, 0,
-      "`IP:PORT, IP:PORT`, instead of `redis_host`: a master and its "
-      "replicas; whichever is the master is used." },
+      "Port where an address has none; not used with a socket." },
     { "redis_sentinel", worker_set_endpoints, ROOT(sentinels),
       "", 0, 0,
-      "`IP:PORT, IP:PORT, IP:PORT`, instead of both: Sentinels, who are "
-      "asked for the master's address (port 26379 where there is none)." },
+      "`IP:PORT, IP:PORT, IP:PORT`: Sentinels, who are asked for the "
+      "master's address instead (port 26379 where an address has none)." },
     { "redis_master", worker_set_text, ROOT(redis_master),
       "", 0, 100,
       "Name that the Sentinels have for the master." },

@@ -89,12 +89,11 @@ struct worker_settings_s {
     const char        *shard;          /* name of the database at the edge,
                                           "" = the main one */
 
-    voice_endpoints_t  redis;          /* n 0: by Sentinels */
-    voice_endpoints_t  sentinels;      /* n 0: none */
+    voice_endpoints_t  redis;          /* redis_host, each with a port */
+    voice_endpoints_t  sentinels;      /* asked instead; n 0: none */
     const char        *redis_master;   /* that Sentinels are asked for */
     const char        *sentinel_user;  /* "" = default */
     const char        *sentinel_password;      /* secret; "" none */
-    const char        *redis_host;     /* where "redis" is not set */
     int                redis_port;
     const char        *redis_user;     /* ACL user, "" = default */
     const char        *redis_password; /* secret; "" none */

@@ -366,7 +366,7 @@ check_whole(worker_reader_t *reader)
 }
 
 
-/* What the ports, and the single Redis, are where nothing else is said. */
+/* Whose ports are not given, and what goes with what. */
 static voice_rc_t
 check_servers(worker_reader_t *reader)
 {
@@ -374,22 +374,9 @@ check_servers(worker_reader_t *reader)
 
     settings = reader->settings;
 
-    if (settings->sentinels.n > 0 && settings->redis.n > 0) {
-        return worker_set_wrong(reader, "\"redis\" and \"redis_sentinel\" "
-                                "exclude each other");
-    }
-
     if ((settings->sentinels.n > 0) != (settings->redis_master[0] != '\0')) {
         return worker_set_wrong(reader, "\"redis_sentinel\" and "
                                 "\"redis_master\" need each other");
-    }
-
-    if (settings->sentinels.n == 0 && settings->redis.n == 0
-        && voice_endpoints_parse(voice_span_str(settings->redis_host),
-                                 &settings->redis)
-           != VOICE_OK)
-    {
-        return worker_set_wrong(reader, "\"redis_host\" is too long");
     }
 
     voice_endpoints_port(&settings->postgres, settings->postgres_port);

@@ -116,7 +116,7 @@ texts(void)
     size_t             i;
     voice_endpoints_t  list;
 
-    static const char *const  good[] = {
+    static const char  good[][16] = {
         "10.0.0.1:6379", "[::1]:7", "10.0.0.2", "::1", "/run/r.sock"
     };
 
