@@ -42,6 +42,7 @@ pause();
 again();
 sound();
 thousand();
+credential();
 session();
 
 $browser->quit;
@@ -347,6 +348,41 @@ sub sound {
 
 
 # Tokens are in the tab alone, are renewed, and end.
+# A token that is no longer good is renewed, and the stream goes on; a
+# session that has ended is not.
+sub credential {
+    my $eyes = $voice->person('acme', 'viewer', 'eyes@acme.example');
+    my $token = q{JSON.parse(sessionStorage.getItem('voicegate.session'))
+        ?.token};
+
+    $browser->click('#logout');
+    $browser->wait_js(visible('#login'));
+    fill_login($eyes->{password}, $eyes->{email});
+    ok($browser->wait_js(visible('#console')), 'a viewer logs in');
+    live('he is');
+
+    my $former = $browser->js($token);
+    $voice->sql("update core.membership set role = 'supervisor'"
+                . " where user_id = '$eyes->{user_id}'");
+    ok($browser->wait_js("$token !== '$former'"),
+       'with another role he gets another token');
+    live('and is');
+    packet('renewed', 0);
+    shows('renewed', '.packets', '1', 'he hears what comes then');
+
+    $voice->sql("update core.session set ended_at = now()"
+                . " where user_id = '$eyes->{user_id}'");
+    ok($browser->wait_js(visible('#login')),
+       'a session that ended leads to the login');
+    like($browser->js(text('#login-error')), qr/session has ended/,
+         'which says why');
+    complaints(qr/\b401\b/, 'refusals');
+
+    fill_login($owner->{password});
+    $browser->wait_js(visible('#console'));
+}
+
+
 sub session {
     is($browser->js(q{Object.keys(localStorage).join() + document.cookie}),
        '', 'no token is where another tab or request has it');
@@ -379,9 +415,9 @@ sub session {
 # --- small things ---------------------------------------------------------
 
 sub fill_login {
-    my ($password) = @_;
+    my ($password, $email) = @_;
 
-    $browser->fill('#email', $owner->{email});
+    $browser->fill('#email', $email // $owner->{email});
     $browser->fill('#password', $password);
     $browser->click('#login-form button');
 }

@@ -61,6 +61,10 @@ class World {
         this.events.push(event);
     }
 
+    onRefused(error) {
+        this.ended = error;
+    }
+
     /* Held until the test lets it go on. */
     resync(reason) {
         return new Promise((done, failed) => {
@@ -183,6 +187,31 @@ test('a kick ends the waiting', async () => {
     stream.kick();
     await settle();
     assert.equal(world.sources.length, 2, 'where there is any');
+});
+
+
+test('a stream whose credential is over comes back with a new ticket',
+     async () => {
+    const { world } = await live();
+
+    world.sources[0].says('state_changed', { n: 1 }, '5');
+    world.sources[0].says('end', { status: 401 });
+    assert.equal(world.sources[0].closed, true);
+    await world.fire();
+    assert.equal(world.sources[1].url, '/s?ticket=t1&last_event_id=5');
+    world.sources[0].says('end', { status: 401 });
+    assert.equal(world.timers.size, 0, 'once');
+});
+
+
+test('who may not listen any more is not asked again', async () => {
+    const { world } = await live();
+
+    world.refused = Object.assign(new Error('no'), { status: 403 });
+    world.sources[0].says('end', { status: 403 });
+    await world.fire();
+    assert.equal(world.ended.message, 'no');
+    assert.equal(world.timers.size, 0);
 });
 
 

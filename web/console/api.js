@@ -20,7 +20,8 @@ export class ApiError extends Error {
 
 export class Api {
     constructor(onEnd) {
-        this.onEnd = onEnd;     /* called when the session is over */
+        this.onEnd = onEnd;     /* called when the session is over, and why,
+                                   unless by the user */
         this.session = load();
         this.renewing = null;
         this.channel = new BroadcastChannel(KEY);
@@ -149,7 +150,7 @@ export class Api {
                 if (error.status >= 400 && error.status < 500
                     && error.status !== 429)
                 {
-                    this.drop();
+                    this.drop('The session has ended. Please log in again.');
                 }
                 throw error;
             }
@@ -189,10 +190,10 @@ export class Api {
     }
 
 
-    drop() {
+    drop(why = '') {
         this.session = null;
         sessionStorage.removeItem(KEY);
-        this.onEnd();
+        this.onEnd(why);
     }
 }
 

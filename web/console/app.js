@@ -104,7 +104,7 @@ function loginError(error) {
 }
 
 
-function showLogin() {
+function showLogin(why = '') {
     stream?.stop();
     sync?.stop();
     details.show(null);
@@ -114,6 +114,7 @@ function showLogin() {
     page.calls = [];
     $('console').hidden = true;
     $('login').hidden = false;
+    setText($('login-error'), why);
     $('email').focus();
 }
 
@@ -148,6 +149,7 @@ function makeStream() {
         onState: showConnection,
         onEvent: take,
         resync: (reason) => resync(reason),
+        onRefused: (error) => api.drop(error.message),
     });
 }
 

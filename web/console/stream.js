@@ -11,6 +11,7 @@
  *   onState(state)      connecting, live, syncing, reconnecting
  *   onEvent(event)      a parsed event
  *   resync(reason)      a promise: open, reopen, gap
+ *   onRefused(error)    no ticket will be given, however often it is asked
  */
 
 import { Buffer } from './buffer.js';
@@ -19,6 +20,7 @@ const NAMES = ['packet_received', 'packet_duplicate', 'packet_rejected',
     'state_changed', 'ai_completed', 'ai_failed', 'message'];
 const FIRST_MS = 250;
 const MOST_MS = 15000;
+const REFUSED = 403;            /* 401: a token that may be renewed */
 
 
 export class Stream {
@@ -69,7 +71,10 @@ export class Stream {
         try {
             ticket = await this.world.ticket();
         } catch (error) {
-            if (run === this.run) {
+            if (run === this.run && error.status === REFUSED) {
+                this.stop();
+                this.world.onRefused(error);
+            } else if (run === this.run) {
                 this.retry(error.retryAfter);
             }
             return;
@@ -104,6 +109,8 @@ export class Stream {
             source.addEventListener(name, (message) => this.take(message));
         }
         source.addEventListener('gap', () => this.sync('gap'));
+        /* its credential is over: the next ticket needs a new one */
+        source.addEventListener('end', () => source.onerror());
     }
 
 
