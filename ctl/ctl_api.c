@@ -9,6 +9,7 @@
 
 #include "ctl_api.h"
 #include "ctl_arguments.h"
+#include "ctl_json.h"
 #include "ctl_output.h"
 #include "ctl_profile.h"
 #include "ctl_session.h"
@@ -256,23 +257,18 @@ ctl_api_refusal(const ctl_t *ctl, int status, const json_t *reply)
     }
 
     ctl_problem(ctl, code, "%s (%s)",
-                voice_json_text(error, "message").ptr == NULL ? "refused"
-                : voice_json_text(error, "message").ptr,
-                json_string_value(json_object_get(error, "code")));
+                ctl_json_text(error, "message"),
+                ctl_json_text(error, "code"));
 
     problems = voice_json_at(error, "/details/errors");
 
     for (i = 0; i < json_array_size(problems); i++) {
         problem = json_array_get(problems, i);
-        ctl_note(ctl, "  %s: %s",
-                 json_string_value(json_object_get(problem, "path")),
-                 json_string_value(json_object_get(problem, "reason")));
+        ctl_note(ctl, "  %s: %s", ctl_json_text(problem, "path"),
+                 ctl_json_text(problem, "reason"));
     }
 
-    if (json_is_string(json_object_get(error, "request_id"))) {
-        ctl_note(ctl, "  request %s",
-                 json_string_value(json_object_get(error, "request_id")));
-    }
+    ctl_note(ctl, "  request %s", ctl_json_text(error, "request_id"));
 
     return code;
 }

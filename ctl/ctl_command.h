@@ -69,7 +69,8 @@ typedef struct {
     const char  *title;
     const char  *member;               /* a JSON Pointer */
     ctl_as_e     as;
-    unsigned     flexible:1;
+    unsigned     flexible:1;           /* as of ctl_column_t */
+    unsigned     spare:1;
 } ctl_field_t;
 
 

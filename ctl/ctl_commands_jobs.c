@@ -10,10 +10,13 @@ static const ctl_field_t  job_fields[] = {
     { .title = "ID", .member = "/id" },
     { .title = "KIND", .member = "/kind" },
     { .title = "STATE", .member = "/state", .as = CTL_AS_STATE },
-    { .title = "PRIO", .member = "/priority", .as = CTL_AS_NUMBER },
-    { .title = "TRY", .member = "/attempt", .as = CTL_AS_NUMBER },
-    { .title = "DONE", .member = "/progress", .as = CTL_AS_PERCENT },
-    { .title = "CREATED", .member = "/created_at", .as = CTL_AS_TIME },
+    { .title = "PRIO", .member = "/priority",
+      .as = CTL_AS_NUMBER, .spare = 1 },
+    { .title = "TRY", .member = "/attempt", .as = CTL_AS_NUMBER, .spare = 1 },
+    { .title = "DONE", .member = "/progress",
+      .as = CTL_AS_PERCENT, .spare = 1 },
+    { .title = "CREATED", .member = "/created_at",
+      .as = CTL_AS_TIME, .spare = 1 },
     { .title = "ERROR", .member = "/error", .as = CTL_AS_TEXT, .flexible = 1 },
     { .title = NULL }
 };
@@ -21,9 +24,9 @@ static const ctl_field_t  job_fields[] = {
 static const ctl_field_t  dead_fields[] = {
     { .title = "ID", .member = "/id" },
     { .title = "KIND", .member = "/kind" },
-    { .title = "TRY", .member = "/attempt", .as = CTL_AS_NUMBER },
-    { .title = "LOST", .member = "/lost", .as = CTL_AS_NUMBER },
-    { .title = "DIED", .member = "/ended_at", .as = CTL_AS_TIME },
+    { .title = "TRY", .member = "/attempt", .as = CTL_AS_NUMBER, .spare = 1 },
+    { .title = "LOST", .member = "/lost", .as = CTL_AS_NUMBER, .spare = 1 },
+    { .title = "DIED", .member = "/ended_at", .as = CTL_AS_TIME, .spare = 1 },
     { .title = "ERROR", .member = "/error", .as = CTL_AS_TEXT, .flexible = 1 },
     { .title = NULL }
 };

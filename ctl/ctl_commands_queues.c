@@ -13,10 +13,11 @@ static const ctl_field_t  queue_fields[] = {
     { .title = "QUEUED", .member = "/queued", .as = CTL_AS_NUMBER },
     { .title = "DUE", .member = "/due", .as = CTL_AS_NUMBER },
     { .title = "OLDEST", .member = "/oldest_due_seconds",
-      .as = CTL_AS_SECONDS },
+      .as = CTL_AS_SECONDS, .spare = 1 },
     { .title = "RUNNING", .member = "/running", .as = CTL_AS_NUMBER },
     { .title = "DEAD", .member = "/dead", .as = CTL_AS_NUMBER },
-    { .title = "DONE/H", .member = "/done_last_hour", .as = CTL_AS_NUMBER },
+    { .title = "DONE/H", .member = "/done_last_hour",
+      .as = CTL_AS_NUMBER, .spare = 1 },
     { .title = NULL }
 };
 
@@ -56,8 +57,10 @@ static const ctl_field_t  worker_fields[] = {
     { .title = "STATUS", .member = "/status", .as = CTL_AS_STATE },
     { .title = "ACTIVE", .member = "/active_tasks", .as = CTL_AS_NUMBER },
     { .title = "OF", .member = "/max_concurrency", .as = CTL_AS_NUMBER },
-    { .title = "STARTED", .member = "/started_at", .as = CTL_AS_TIME },
-    { .title = "SEEN", .member = "/last_seen_at", .as = CTL_AS_TIME },
+    { .title = "STARTED", .member = "/started_at",
+      .as = CTL_AS_TIME, .spare = 1 },
+    { .title = "SEEN", .member = "/last_seen_at",
+      .as = CTL_AS_TIME, .spare = 1 },
     { .title = "CHILDREN", .member = "/children", .as = CTL_AS_TEXT,
       .flexible = 1 },
     { .title = NULL }

@@ -21,22 +21,26 @@ static const ctl_field_t  run_fields[] = {
     { .title = "ID", .member = "/id" },
     { .title = "STATUS", .member = "/status", .as = CTL_AS_STATE },
     { .title = "NAME", .member = "/name", .as = CTL_AS_TEXT, .flexible = 1 },
-    { .title = "TRIGGER", .member = "/trigger_type" },
-    { .title = "TESTS", .member = "/total_tests", .as = CTL_AS_NUMBER },
+    { .title = "TRIGGER", .member = "/trigger_type", .spare = 1 },
+    { .title = "TESTS", .member = "/total_tests",
+      .as = CTL_AS_NUMBER, .spare = 1 },
     { .title = "PASSED", .member = "/passed_tests", .as = CTL_AS_NUMBER },
     { .title = "FAILED", .member = "/failed_tests", .as = CTL_AS_NUMBER },
     { .title = "REVIEW", .member = "/pending_validation",
-      .as = CTL_AS_NUMBER },
-    { .title = "CREATED", .member = "/created_at", .as = CTL_AS_TIME },
+      .as = CTL_AS_NUMBER, .spare = 1 },
+    { .title = "CREATED", .member = "/created_at",
+      .as = CTL_AS_TIME, .spare = 1 },
     { .title = NULL }
 };
 
 static const ctl_field_t  suite_fields[] = {
     { .title = "ID", .member = "/id" },
     { .title = "NAME", .member = "/name", .as = CTL_AS_TEXT, .flexible = 1 },
-    { .title = "CATEGORY", .member = "/category" },
-    { .title = "CASES", .member = "/test_case_count", .as = CTL_AS_NUMBER },
-    { .title = "CREATED", .member = "/created_at", .as = CTL_AS_TIME },
+    { .title = "CATEGORY", .member = "/category", .spare = 1 },
+    { .title = "CASES", .member = "/test_case_count",
+      .as = CTL_AS_NUMBER, .spare = 1 },
+    { .title = "CREATED", .member = "/created_at",
+      .as = CTL_AS_TIME, .spare = 1 },
     { .title = NULL }
 };
 
@@ -45,10 +49,13 @@ static const ctl_field_t  execution_fields[] = {
       .flexible = 1 },
     { .title = "LANG", .member = "/language_code" },
     { .title = "STATUS", .member = "/status", .as = CTL_AS_STATE },
-    { .title = "REVIEW", .member = "/review_status", .as = CTL_AS_STATE },
+    { .title = "REVIEW", .member = "/review_status",
+      .as = CTL_AS_STATE, .spare = 1 },
     { .title = "SCORE", .member = "/confidence_score", .as = CTL_AS_PERCENT },
-    { .title = "WER", .member = "/wer_score", .as = CTL_AS_PERCENT },
-    { .title = "ANSWER", .member = "/response_time_ms", .as = CTL_AS_MS },
+    { .title = "WER", .member = "/wer_score",
+      .as = CTL_AS_PERCENT, .spare = 1 },
+    { .title = "ANSWER", .member = "/response_time_ms",
+      .as = CTL_AS_MS, .spare = 1 },
     { .title = "WHY", .member = "/reason", .as = CTL_AS_TEXT, .flexible = 1 },
     { .title = NULL }
 };

@@ -5,6 +5,7 @@
 
 #include <unistr.h>
 
+#include "ctl_json.h"
 #include "ctl_junit.h"
 
 
@@ -24,7 +25,6 @@ static void attribute(ctl_buffer_t *out, const char *name,
     const char *value);
 static void escape(ctl_buffer_t *out, const char *value);
 static void escape_one(ctl_buffer_t *out, ucs4_t c, voice_span_t bytes);
-static const char *text(const json_t *object, const char *name);
 
 
 void
@@ -43,11 +43,11 @@ ctl_junit_write(ctl_buffer_t *out, const char *name, const json_t *run,
                       "skipped=\"%zu\" time=\"%.3f\"",
                       json_array_size(executions), all.failures, all.errors,
                       all.skipped, all.seconds);
-    attribute(out, "timestamp", text(run, "created_at"));
+    attribute(out, "timestamp", ctl_json_text(run, "created_at"));
     ctl_buffer_put(out, ">\n    <properties>\n      <property name=\"run\"");
-    attribute(out, "value", text(run, "id"));
+    attribute(out, "value", ctl_json_text(run, "id"));
     ctl_buffer_put(out, "/>\n      <property name=\"status\"");
-    attribute(out, "value", text(run, "status"));
+    attribute(out, "value", ctl_json_text(run, "status"));
     ctl_buffer_put(out, "/>\n    </properties>\n");
 
     for (i = 0; i < json_array_size(executions); i++) {
@@ -68,7 +68,7 @@ count(const json_t *executions)
 
     for (i = 0; i < json_array_size(executions); i++) {
         execution = json_array_get(executions, i);
-        status = text(execution, "status");
+        status = ctl_json_text(execution, "status");
         all.failures += strcmp(status, "failed") == 0;
         all.errors += strcmp(status, "error") == 0;
         all.skipped += strcmp(status, "failed") != 0
@@ -87,17 +87,18 @@ write_case(ctl_buffer_t *out, const char *suite, const json_t *execution)
 {
     char  *class;
 
-    class = ctl_format("%s.%s", suite, text(execution, "language_code"));
+    class = ctl_format("%s.%s", suite,
+                       ctl_json_text(execution, "language_code"));
 
     ctl_buffer_put(out, "    <testcase");
-    attribute(out, "name", text(execution, "test_case_name"));
+    attribute(out, "name", ctl_json_text(execution, "test_case_name"));
     attribute(out, "classname", class);
     ctl_buffer_format(out, " time=\"%.3f\"",
                       json_number_value(json_object_get(execution,
                           "response_time_ms")) / 1000);
     free(class);
 
-    if (strcmp(text(execution, "status"), "passed") == 0) {
+    if (strcmp(ctl_json_text(execution, "status"), "passed") == 0) {
         ctl_buffer_put(out, "/>\n");
         return;
     }
@@ -113,12 +114,14 @@ write_verdict(ctl_buffer_t *out, const json_t *execution)
 {
     const char  *status, *why;
 
-    status = text(execution, "status");
-    why = text(execution, "error_message");
-    why = why[0] == '\0' ? text(execution, "reason") : why;
+    status = ctl_json_text(execution, "status");
+    why = ctl_json_text(execution, "error_message");
+    why = why[0] == '\0' ? ctl_json_text(execution, "reason") : why;
 
     if (strcmp(status, "error") != 0 && strcmp(status, "failed") != 0) {
-        if (strcmp(text(execution, "review_status"), "manual_review") == 0) {
+        if (strcmp(ctl_json_text(execution, "review_status"),
+                   "manual_review") == 0)
+        {
             why = "waits for a human's verdict";
         }
 
@@ -132,15 +135,15 @@ write_verdict(ctl_buffer_t *out, const json_t *execution)
     ctl_buffer_format(out, "<%s", status);
     attribute(out, "message", why[0] == '\0' ? "not as expected" : why);
     ctl_buffer_put(out, ">said: ");
-    escape(out, text(execution, "input_text"));
+    escape(out, ctl_json_text(execution, "input_text"));
     ctl_buffer_put(out, "\nheard: ");
-    escape(out, text(execution, "heard_text"));
+    escape(out, ctl_json_text(execution, "heard_text"));
     ctl_buffer_put(out, "\nintent: ");
-    escape(out, text(execution, "intent"));
+    escape(out, ctl_json_text(execution, "intent"));
     ctl_buffer_format(out, "\nscore: %.2f\nexecution: ",
                       json_number_value(json_object_get(execution,
                           "confidence_score")));
-    escape(out, text(execution, "id"));
+    escape(out, ctl_json_text(execution, "id"));
     ctl_buffer_format(out, "</%s>\n", status);
 }
 
@@ -193,15 +196,4 @@ escape_one(ctl_buffer_t *out, ucs4_t c, voice_span_t bytes)
     } else {
         ctl_buffer_add(out, bytes);
     }
-}
-
-
-static const char *
-text(const json_t *object, const char *name)
-{
-    const char  *value;
-
-    value = json_string_value(json_object_get(object, name));
-
-    return value == NULL ? "" : value;
 }

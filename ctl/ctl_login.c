@@ -163,14 +163,16 @@ ask(const ctl_t *ctl, const char *question, int secret)
         return NULL;
     }
 
-    fputs(question, stderr);
+    /* first of all, as who types fast types now */
+    secret = secret && tcgetattr(STDIN_FILENO, &usual) == 0;
 
-    if (secret && tcgetattr(STDIN_FILENO, &usual) == 0) {
+    if (secret) {
         silent = usual;
         silent.c_lflag &= ~(tcflag_t) ECHO;
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
     }
 
+    fputs(question, stderr);
     got = fgets(line, sizeof(line), stdin) != NULL;
 
     if (secret) {

@@ -5,6 +5,7 @@
 
 #include "ctl_api.h"
 #include "ctl_arguments.h"
+#include "ctl_json.h"
 #include "ctl_output.h"
 #include "ctl_request.h"
 #include "ctl_run.h"
@@ -20,6 +21,7 @@
 
 static ctl_exit_e wait_for(ctl_t *ctl, const char *id, ctl_answer_t *answer);
 static int has_ended(const json_t *job);
+static void tell_health(ctl_t *ctl);
 static ctl_exit_e tell(const ctl_t *ctl, const json_t *job);
 static json_t *spans(const json_t *job);
 static double between(const json_t *job, const char *from, const char *to);
@@ -79,8 +81,8 @@ wait_for(ctl_t *ctl, const char *id, ctl_answer_t *answer)
 
         if (ctl_now() >= deadline) {
             rc = ctl_problem(ctl, CTL_TIMEOUT, "the job %s is still %s", id,
-                             json_string_value(json_object_get(answer->data,
-                                                               "state")));
+                             ctl_json_text(answer->data, "state"));
+            tell_health(ctl);
             break;
         }
 
@@ -112,6 +114,30 @@ has_ended(const json_t *job)
 }
 
 
+/* Why nobody took it may be known. */
+static void
+tell_health(ctl_t *ctl)
+{
+    size_t         i;
+    ctl_answer_t   answer;
+    const json_t  *alerts;
+
+    if (ctl_api_call(ctl, &(ctl_call_t) { .method = "GET",
+                     .path = "/workers/health", .caller = CTL_AS_NOBODY,
+                     .calm = 1 }, &answer) == CTL_OK)
+    {
+        alerts = json_object_get(answer.reply, "alerts");
+
+        for (i = 0; i < json_array_size(alerts); i++) {
+            ctl_note(ctl, "  %s", ctl_json_text(
+                     json_array_get(alerts, i), "message"));
+        }
+    }
+
+    ctl_api_release(&answer);
+}
+
+
 static ctl_exit_e
 tell(const ctl_t *ctl, const json_t *job)
 {
@@ -131,13 +157,13 @@ tell(const ctl_t *ctl, const json_t *job)
         ctl_show_value(&ran, json_object_get(shown, "ran_ms"), CTL_AS_MS);
         ctl_say(ctl, "done: waited %s, ran %s, by %s",
                 ctl_buffer_text(&waited), ctl_buffer_text(&ran),
-                json_string_value(json_object_get(job, "worker")));
+                ctl_json_text(job, "worker"));
 
     } else {
         ctl_problem(ctl, CTL_FAILED, "the job %s is %.*s: %s",
-                    json_string_value(json_object_get(job, "id")),
+                    ctl_json_text(job, "id"),
                     (int) state.len, state.ptr,
-                    json_string_value(json_object_get(job, "error")));
+                    ctl_json_text(job, "error"));
     }
 
     json_decref(shown);

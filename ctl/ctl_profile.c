@@ -304,6 +304,7 @@ drop_credentials(ctl_profile_t *profile)
 static ctl_exit_e
 check(ctl_t *ctl)
 {
+    char           *clean;
     const char     *text;
     ctl_profile_t  *profile;
 
@@ -315,7 +316,9 @@ check(ctl_t *ctl)
                            "--stack for the stack of \"make run\"");
     }
 
-    use_url(profile, profile->url);
+    clean = without_slash(profile->url);
+    free(profile->url);
+    profile->url = clean;
 
     if (strncmp(profile->url, "https://", 8) != 0
         && strncmp(profile->url, "http://", 7) != 0)

@@ -4,6 +4,7 @@
  */
 
 #include "ctl_bar.h"
+#include "ctl_json.h"
 #include "ctl_output.h"
 #include "ctl_progress.h"
 #include "ctl_show.h"
@@ -101,10 +102,10 @@ ctl_progress_test(ctl_progress_t *progress, const json_t *test)
     voice_span_t   verdict;
     ctl_buffer_t   line = { 0 };
 
-    id = json_string_value(json_object_get(test, "test_execution_id"));
-    id = id == NULL ? json_string_value(json_object_get(test, "id")) : id;
+    id = ctl_json_text(test, "test_execution_id");
+    id = id[0] == '\0' ? ctl_json_text(test, "id") : id;
 
-    if (id == NULL || json_object_get(progress->told, id) != NULL) {
+    if (id[0] == '\0' || json_object_get(progress->told, id) != NULL) {
         return;
     }
 

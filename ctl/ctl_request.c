@@ -182,7 +182,8 @@ run_one(ctl_t *ctl, const char *const *words, const json_t *query,
     path = ctl_api_path(request->path, words);
     rc = ctl_api_call(ctl, &(ctl_call_t) {
         .method = request->method, .path = path, .query = query,
-        .body = json_object_size(body) > 0 ? body : NULL,
+        .body = json_object_size(body) > 0 || request->ids != NULL
+                ? body : NULL,
         .caller = request->nobody ? CTL_AS_NOBODY : CTL_AS_CALLER },
         &answer);
     json_decref(ids);

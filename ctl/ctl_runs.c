@@ -6,6 +6,7 @@
 #include "ctl_api.h"
 #include "ctl_arguments.h"
 #include "ctl_follow.h"
+#include "ctl_json.h"
 #include "ctl_output.h"
 #include "ctl_request.h"
 #include "ctl_run.h"
@@ -138,7 +139,7 @@ choose(ctl_t *ctl, const char *name, const json_t *suites, json_t *body)
            ? ctl_problem(ctl, CTL_NOT_FOUND, "there is no suite \"%s\"",
                          name)
            : ctl_problem(ctl, CTL_NOT_FOUND, "there is no suite \"%s\"; do "
-                         "you mean \"%s\"?", name, json_string_value(
+                         "you mean \"%s\"?", name, ctl_json_text(
                          json_object_get(json_array_get(suites, 0),
                                          "name")));
 }

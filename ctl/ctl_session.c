@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "ctl_api.h"
+#include "ctl_json.h"
 #include "ctl_output.h"
 #include "ctl_profile.h"
 #include "ctl_session.h"
@@ -26,7 +27,6 @@ static ctl_exit_e ask(ctl_t *ctl, const char *path, const json_t *body,
     const char *email);
 static ctl_exit_e keep(ctl_t *ctl, const json_t *data, const char *email);
 static void use_token(ctl_t *ctl, const char *token);
-static const char *text(const json_t *object, const char *name);
 
 
 ctl_exit_e
@@ -133,11 +133,11 @@ find_token(ctl_t *ctl, const char *refused)
     session = profile->session == NULL ? NULL : load(ctl);
 
     if (session != NULL
-        && strcmp(text(session, "access_token"), refused) != 0
+        && strcmp(ctl_json_text(session, "access_token"), refused) != 0
         && json_integer_value(json_object_get(session, "expires_at"))
            > (json_int_t) time(NULL) + SESSION_SPARE)
     {
-        use_token(ctl, text(session, "access_token"));
+        use_token(ctl, ctl_json_text(session, "access_token"));
         rc = CTL_OK;
 
     } else {
@@ -208,7 +208,7 @@ load(const ctl_t *ctl)
     }
 
     if (session != NULL
-        && strcmp(text(session, "url"), ctl->profile->url) != 0)
+        && strcmp(ctl_json_text(session, "url"), ctl->profile->url) != 0)
     {
         json_decref(session);
         return NULL;
@@ -225,8 +225,9 @@ refresh(ctl_t *ctl, const json_t *session)
     ctl_exit_e   rc;
 
     body = json_pack("{s:s}", "refresh_token",
-                     text(session, "refresh_token"));
-    rc = ask(ctl, "/api/v1/auth/refresh", body, text(session, "email"));
+                     ctl_json_text(session, "refresh_token"));
+    rc = ask(ctl, "/api/v1/auth/refresh", body,
+             ctl_json_text(session, "email"));
     json_decref(body);
 
     return rc;
@@ -272,20 +273,20 @@ keep(ctl_t *ctl, const json_t *data, const char *email)
     tokens = json_object_get(data, "tokens");
     session = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I}",
         "url", ctl->profile->url, "email", email,
-        "tenant_id", text(json_object_get(data, "tenant"), "id"),
-        "access_token", text(tokens, "access_token"),
-        "refresh_token", text(tokens, "refresh_token"),
+        "tenant_id", ctl_json_text(json_object_get(data, "tenant"), "id"),
+        "access_token", ctl_json_text(tokens, "access_token"),
+        "refresh_token", ctl_json_text(tokens, "refresh_token"),
         "expires_at", (json_int_t) time(NULL)
         + json_integer_value(json_object_get(tokens, "expires_in")));
     line = session == NULL ? NULL : json_dumps(session, JSON_COMPACT);
 
-    if (line == NULL || text(tokens, "access_token")[0] == '\0') {
+    if (line == NULL || ctl_json_text(tokens, "access_token")[0] == '\0') {
         rc = ctl_problem(ctl, CTL_SERVICE, "a login without a token");
 
     } else {
         rc = ctl->profile->session == NULL ? CTL_OK
              : ctl_secret_write(ctl, ctl->profile->session, line);
-        use_token(ctl, text(tokens, "access_token"));
+        use_token(ctl, ctl_json_text(tokens, "access_token"));
         explicit_bzero(line, strlen(line));
     }
 
@@ -301,15 +302,4 @@ use_token(ctl_t *ctl, const char *token)
 {
     free(ctl->profile->token);
     ctl->profile->token = ctl_copy(voice_span_str(token));
-}
-
-
-static const char *
-text(const json_t *object, const char *name)
-{
-    const char  *value;
-
-    value = json_string_value(json_object_get(object, name));
-
-    return value == NULL ? "" : value;
 }

@@ -19,6 +19,7 @@ static voice_span_t at(const json_t *object, const char *pointer,
     ctl_as_e as, ctl_buffer_t *text);
 static void show_text(ctl_buffer_t *out, voice_span_t text, ctl_as_e as);
 static void show_number(ctl_buffer_t *out, double number, ctl_as_e as);
+static void show_whole(ctl_buffer_t *out, const json_t *value);
 static void show_members(const ctl_t *ctl, ctl_buffer_t *out,
     const json_t *object, size_t depth);
 static void show_member(const ctl_t *ctl, ctl_buffer_t *out,
@@ -41,15 +42,14 @@ static const struct {
     { "paused", CTL_CAUTION }, { "degraded", CTL_CAUTION },
     { "manual_review", CTL_CAUTION }, { "draining", CTL_CAUTION },
     { "running", CTL_BUSY_COLOR }, { "pending", CTL_FAINT },
-    { "queued", CTL_FAINT }
+    { "queued", CTL_FAINT }, { "online", CTL_GOOD },
+    { "offline", CTL_BAD }, { "critical", CTL_BAD }
 };
 
 
 void
 ctl_show_value(ctl_buffer_t *out, const json_t *value, ctl_as_e as)
 {
-    char  *text;
-
     switch (json_typeof(value)) {
 
     case JSON_NULL:
@@ -78,10 +78,9 @@ ctl_show_value(ctl_buffer_t *out, const json_t *value, ctl_as_e as)
         show_number(out, json_number_value(value), as);
         return;
 
-    default:
-        text = json_dumps(value, JSON_COMPACT);
-        ctl_buffer_put(out, text == NULL ? "" : text);
-        free(text);
+    case JSON_ARRAY:
+    case JSON_OBJECT:
+        show_whole(out, value);
     }
 }
 
@@ -116,6 +115,7 @@ ctl_show_list(const ctl_t *ctl, const json_t *list,
     {
         columns[count].title = fields[count].title;
         columns[count].flexible = fields[count].flexible;
+        columns[count].spare = fields[count].spare;
         columns[count].right = fields[count].as >= CTL_AS_NUMBER
                                && fields[count].as <= CTL_AS_SECONDS;
     }
@@ -213,6 +213,46 @@ show_number(ctl_buffer_t *out, double number, ctl_as_e as)
     } else {
         ctl_buffer_format(out, "%.1f h", number / 3600);
     }
+}
+
+
+/* "a, b" or "a 1, b 2" where it is no deeper, else JSON. */
+static void
+show_whole(ctl_buffer_t *out, const json_t *value)
+{
+    char        *text;
+    size_t       i, start;
+    json_t      *item;
+    const char  *name;
+
+    start = out->len;
+
+    json_array_foreach((json_t *) value, i, item) {
+        ctl_buffer_put(out, i == 0 ? "" : ", ");
+        ctl_show_value(out, item, CTL_AS_TEXT);
+
+        if (json_is_array(item) || json_is_object(item)) {
+            goto deep;
+        }
+    }
+
+    json_object_foreach((json_t *) value, name, item) {
+        ctl_buffer_format(out, "%s%s ", out->len == start ? "" : ", ", name);
+        ctl_show_value(out, item, CTL_AS_TEXT);
+
+        if (json_is_array(item) || json_is_object(item)) {
+            goto deep;
+        }
+    }
+
+    return;
+
+deep:
+
+    out->len = start;
+    text = json_dumps(value, JSON_COMPACT);
+    ctl_buffer_put(out, text == NULL ? "" : text);
+    free(text);
 }
 
 

@@ -28,6 +28,8 @@ struct ctl_table_s {
 
 
 static void find_widths(const ctl_table_t *table, size_t *widths);
+static void leave_out(const ctl_table_t *table, size_t *widths,
+    size_t width);
 static void shrink(const ctl_table_t *table, size_t *widths, size_t width);
 static size_t widest(const ctl_table_t *table, const size_t *widths);
 static void write_cell(const ctl_table_t *table, ctl_buffer_t *out,
@@ -100,6 +102,7 @@ ctl_table_write(const ctl_table_t *table, ctl_buffer_t *out, size_t width,
     find_widths(table, widths);
 
     if (width > 0) {
+        leave_out(table, widths, width);
         shrink(table, widths, width);
     }
 
@@ -157,19 +160,42 @@ find_widths(const ctl_table_t *table, size_t *widths)
 }
 
 
+/* Columns without a width are not written; the first one always is. */
+static void
+leave_out(const ctl_table_t *table, size_t *widths, size_t width)
+{
+    size_t  i, least;
+
+    least = 0;
+
+    for (i = 0; i < table->count; i++) {
+        least += TABLE_GAP + (table->columns[i].flexible
+                              && widths[i] > CTL_TABLE_LEAST
+                              ? CTL_TABLE_LEAST : widths[i]);
+    }
+
+    for (i = table->count - 1; i > 0 && least > width + TABLE_GAP; i--) {
+        if (table->columns[i].spare) {
+            least -= widths[i] + TABLE_GAP;
+            widths[i] = 0;
+        }
+    }
+}
+
+
 /* Takes from the widest of those that may be cut until all fits. */
 static void
 shrink(const ctl_table_t *table, size_t *widths, size_t width)
 {
     size_t  i, all;
 
-    all = TABLE_GAP * (table->count - 1);
+    all = 0;
 
     for (i = 0; i < table->count; i++) {
-        all += widths[i];
+        all += widths[i] == 0 ? 0 : widths[i] + TABLE_GAP;
     }
 
-    while (all > width) {
+    while (all > width + TABLE_GAP) {
         i = widest(table, widths);
 
         if (i == table->count) {
@@ -212,6 +238,10 @@ write_cell(const ctl_table_t *table, ctl_buffer_t *out, const cell_t *cell,
     text = voice_span_str(cell->text);
     room = widths[column];
     width = cell->width;
+
+    if (room == 0) {
+        return;
+    }
 
     if (column > 0) {
         ctl_buffer_fill(out, ' ', TABLE_GAP);

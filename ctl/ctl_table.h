@@ -33,6 +33,7 @@ typedef struct {
     const char  *title;
     unsigned     right:1;              /* numbers */
     unsigned     flexible:1;           /* may be cut where room is short */
+    unsigned     spare:1;              /* or left out, the last one first */
 } ctl_column_t;
 
 
@@ -51,7 +52,8 @@ size_t ctl_table_rows(const ctl_table_t *table);
 
 /*
  * Adds titles and rows, a line each.  width: columns there are, 0: as many
- * as it takes; what is cut ends in an ellipsis.
+ * as it takes; what is cut ends in an ellipsis.  Where even that does not
+ * fit, lines are longer.
  */
 void ctl_table_write(const ctl_table_t *table, ctl_buffer_t *out,
     size_t width, int color);

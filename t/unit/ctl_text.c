@@ -12,7 +12,16 @@ static void hostile(void);
 static void json(void);
 static void widths(void);
 static void tables(void);
+static void narrow(void);
 static void bars(void);
+
+
+static const ctl_column_t  columns[] = {
+    { "NAME", 0, 1, 0 },
+    { "N", 1, 0, 0 },
+    { "WHY", 0, 1, 0 },
+    { "TRIGGER", 0, 0, 1 }
+};
 
 
 int
@@ -22,6 +31,7 @@ main(void)
     json();
     widths();
     tables();
+    narrow();
     bars();
 
     return done_testing();
@@ -132,12 +142,6 @@ tables(void)
     ctl_table_t   *table;
     ctl_buffer_t   out = { 0 };
 
-    static const ctl_column_t  columns[] = {
-        { "NAME", 0, 1 },
-        { "N", 1, 0 },
-        { "WHY", 0, 1 }
-    };
-
     table = ctl_table_make(columns, 3);
     ctl_table_cell(table, VOICE_SPAN("caf\xc3\xa9"), CTL_PLAIN);
     ctl_table_cell(table, VOICE_SPAN("7"), CTL_PLAIN);
@@ -171,6 +175,33 @@ tables(void)
     ctl_table_write(table, &out, 0, 1);
     ok(strstr(ctl_buffer_text(&out), "\033[31mbecause it is so\033[0m")
        != NULL, "colours are round their text");
+
+    ctl_table_destroy(table);
+    ctl_buffer_release(&out);
+}
+
+
+static void
+narrow(void)
+{
+    ctl_table_t   *table;
+    ctl_buffer_t   out = { 0 };
+
+    table = ctl_table_make(columns, 4);
+    ctl_table_cell(table, VOICE_SPAN("a"), CTL_PLAIN);
+    ctl_table_cell(table, VOICE_SPAN("1"), CTL_PLAIN);
+    ctl_table_cell(table, VOICE_SPAN("b"), CTL_PLAIN);
+    ctl_table_cell(table, VOICE_SPAN("ci_cd"), CTL_PLAIN);
+
+    ctl_buffer_reset(&out);
+    ctl_table_write(table, &out, 21, 0);
+    is(ctl_buffer_text(&out), "NAME  N  WHY  TRIGGER\n"
+       "a     1  b    ci_cd\n", "what just fits is written");
+
+    ctl_buffer_reset(&out);
+    ctl_table_write(table, &out, 20, 0);
+    is(ctl_buffer_text(&out), "NAME  N  WHY\na     1  b\n",
+       "what can be spared is left out before figures are");
 
     ctl_table_destroy(table);
     ctl_buffer_release(&out);

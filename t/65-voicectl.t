@@ -1,0 +1,545 @@
+#!/usr/bin/perl
+
+# voicectl against a stack: every command as text and as JSON, its exit
+# codes, on pipes and on a terminal.
+
+use strict;
+use warnings;
+
+use JSON::PP;
+use Test::More;
+
+use lib 't/lib';
+use Voice;
+use Voice::Ctl;
+use Voice::Demo;
+
+my $nobody = '00000000-0000-7000-8000-000000000000';
+my $hostile = "Evil \e[31m\x{9b}2J\x{202e}name\x{7}";
+my $voice = Voice->start;
+my $owner = $voice->tenant('acme');
+my $root = $voice->person('platform', 'platform_admin');
+my $viewer = $voice->person('acme', 'viewer');
+my $url = $voice->{base_url};
+my $suite = Voice::Demo::suite($voice, $owner, 1, 1);
+my $ctl = Voice::Ctl->new(VOICEGATE_URL => $url,
+                          VOICEGATE_TOKEN => $owner->{token});
+my $platform = $ctl->with(VOICEGATE_TOKEN => $root->{token});
+
+# a kind that no worker takes
+$voice->sql(<<'END');
+insert into core.queue (name) values ('drill');
+insert into core.job_kind (kind, queue, max_attempts, backoff_seconds,
+                           backoff_max)
+values ('drill', 'drill', 3, 2, 60);
+END
+
+runs();
+watching();
+polling();
+jobs();
+dead_letters();
+probe();
+queues();
+workers();
+refusals();
+credentials();
+login();
+texts();
+
+is(join('', $ctl->faults), '', 'no sanitizer found anything');
+$voice->finish;
+
+
+# --- runs -----------------------------------------------------------------
+
+sub runs {
+    my $started = $ctl->run('runs', 'start', '--suite', $suite, '--name',
+        'First', '--language', 'en-US', '--meta', 'branch=main', '--meta',
+        'commit_sha=abc', '--priority', 9, '--trigger', 'ci_cd');
+    is($started->{code}, 0, 'runs start makes a run') or diag(
+        $started->{err});
+    my ($id) = $started->{out} =~ /^([0-9a-f-]{36})\n\z/;
+    ok($id, 'and says its id, nothing else');
+
+    my $run = $voice->call('get_test_run', as => $owner,
+                           path => { id => $id })->{json}{data};
+    is_deeply([@$run{qw(name languages priority trigger_type
+                        trigger_metadata suite_id)}],
+              ['First', ['en-US'], 9, 'ci_cd',
+               { branch => 'main', commit_sha => 'abc' }, $suite],
+              'with what its options say');
+
+    my $shown = $ctl->run('runs', 'show', $id);
+    like($shown->{out}, qr/^name +First$/m, 'runs show shows it');
+    is($ctl->run('runs', 'show', $id, '--json')->{json}{id}, $id,
+       'also as JSON');
+    my $list = $ctl->run('runs', 'list', '--search', 'irst');
+    like($list->{out}, qr/^ID +STATUS +NAME.*\n\Q$id\E +\w+ +First /,
+         'runs list lists it');
+    is($ctl->run(qw(runs list --search nowhere))->{err}, "No runs.\n",
+       'no run is told');
+    is_deeply($ctl->run(qw(runs list --search nowhere --json))->{json}, [],
+              'as JSON it is an empty list');
+
+    is($ctl->run('runs', 'cancel', $id)->{out}, "$id: cancelled\n",
+       'runs cancel cancels it');
+    is($ctl->run('runs', 'cancel', $id)->{code}, 7, 'once');
+    my $watched = $ctl->run('runs', 'watch', $id);
+    is($watched->{code}, 1, 'a cancelled run is not a success');
+    like($watched->{out}, qr/^cancelled: 2 tests, 0 passed/m,
+         'and watching it ends at once');
+
+    pages();
+}
+
+
+sub pages {
+    my $case = $voice->call('list_test_cases', as => $owner)
+        ->{json}{data}[0]{id};
+    # a language that no case has: such a run ends at once
+    my @ids = map { $voice->call('create_test_run', as => $owner, body => {
+        test_case_ids => [$case], languages => ['fr-FR'],
+        name => "page $_" })->{json}{data}{id} } 1 .. 103;
+
+    my $list = $ctl->run(qw(runs list --search page --json --all));
+    is(join(' ', map { $_->{id} } @{$list->{json}}), join(' ', reverse @ids),
+       '--all gets all pages');
+    $list = $ctl->run(qw(runs list --search page -n 101 --json));
+    is(@{$list->{json}}, 101, '--limit goes over pages, too');
+    $list = $ctl->run(qw(runs list --search page));
+    is($list->{out} =~ tr/\n//, 21, 'a list is of twenty');
+    is($list->{err}, "20 of 103; --all shows all\n", 'and tells of others');
+}
+
+
+# By events: lines on a pipe, a bar on a terminal.
+sub watching {
+    my $file = "$ctl->{home}/junit.xml";
+    my $watched = $ctl->run('runs', 'start', '--suite',
+        'Navigation and booking', '--wait', '--junit', $file);
+    is($watched->{code}, 1, 'a run with a failed test exits with 1')
+        or diag($watched->{err});
+    like($watched->{out}, qr/^passed .* en-US +\d\.\d\d$/m,
+         'each test has a line');
+    like($watched->{out}, qr/^failed .* en-US +\d\.\d\d$/m,
+         'those that failed, too');
+    like($watched->{out}, qr/^failed: 2 tests, 1 passed, 1 failed.*\n\z/m,
+         'and at last the run');
+    like($watched->{err}, qr/^run [0-9a-f-]{36}$/, 'its id is a remark');
+
+    my $xml = Voice::slurp($file);
+    like($xml, qr/<testsuite name="Navigation and booking" tests="2" /,
+         'JUnit XML counts the tests of the suite');
+    like($xml, qr/ failures="1" errors="0" skipped="0"/, 'and its failures');
+    is(() = $xml =~ /<testcase /g, 2, 'and has each of them');
+
+    my ($id) = $watched->{err} =~ /run (\S+)/;
+    my $results = $ctl->run('runs', 'results', $id);
+    like($results->{out}, qr/^CASE +LANG.*(?:\n.*){2}\n\z/,
+         'runs results lists what came of them');
+    is($ctl->run('runs', 'retry', $id, '--json')->{json}{retry_of}, $id,
+       'runs retry repeats what failed');
+
+    bar();
+    lines_of_json();
+    interrupted();
+}
+
+
+sub bar {
+    my $case = $voice->call('list_test_cases', as => $owner)
+        ->{json}{data}[0]{id};
+    my $r = $ctl->terminal(70, { resize => [qr/\r\[?.*\d %.*\033\[K/, 44] },
+        'runs', 'start', '--case', $case, '--name', 'Evening', '--wait');
+
+    my @bars = grep { /\d %/ } split /[\r\n]+/, $r->{screen};
+    cmp_ok(scalar @bars, '>', 1, 'a terminal has a bar that is redrawn');
+    like($bars[0], qr/^Evening  \[ +\] +0 %  0\/1  0 passed  0 failed  0:0/,
+         'with its name, how far it is and what came of it');
+    my @wide = map { s/\033\[[0-9;]*[mK]//gr } @bars;
+    is(scalar(grep { length > 69 } @wide), 0, 'never wider than the window');
+    cmp_ok(length $wide[-1], '<=', 43, 'also when that became narrower');
+    like($r->{screen}, qr/\033\[3[12]m\w+\033\[0m/, 'in colours');
+    like($r->{screen}, qr/: 1 tests, [01] passed/, 'and ends with a line');
+    unlike($ctl->with(NO_COLOR => 1)->terminal(80, 'runs', 'list')
+               ->{screen}, qr/\033\[/, 'but not with NO_COLOR');
+    my $list = $ctl->terminal(80, 'runs', 'list');
+    is(scalar(grep { length > 80 } map { s/\033\[[0-9;]*m//gr =~
+                                         s/\xe2\x80\xa6/~/gr }
+              split /\r\n/, $list->{screen}), 0,
+       'tables are cut to the terminal') or diag($list->{screen});
+}
+
+
+sub lines_of_json {
+    my $r = $ctl->run('runs', 'start', '--suite', $suite, '--wait',
+                      '--json');
+    my @lines = map { decode_json($_) } split /\n/, $r->{out};
+    is($r->{code}, 1, 'the exit code is the same with --json');
+    is(join(' ', sort map { $_->{test}{status} }
+            grep { $_->{event} eq 'test' } @lines), 'failed passed',
+       'each test is a line of JSON, once');
+    is_deeply([$lines[-1]{event}, $lines[-1]{run}{status}],
+              ['run', 'failed'], 'the last one is the run as it ended');
+}
+
+
+# Ctrl-C ends the watching only.
+sub interrupted {
+    $voice->sql("update core.job_kind set paused_at = now()
+                  where kind = 'test_execution'");
+    my $r = $ctl->terminal(80, { kill => [qr/0 %/, 'INT'] },
+                           'runs', 'start', '--suite', $suite, '--wait');
+    is($r->{code}, 130, 'an interrupted watcher exits with 130');
+    my ($id) = $r->{screen} =~ /run ([0-9a-f-]{36})/;
+    is($voice->call('get_test_run', as => $owner, path => { id => $id })
+             ->{json}{data}{status}, 'pending', 'and the run goes on');
+
+    $r = $ctl->run('runs', 'watch', $id, '--timeout', '1s', '--json');
+    is($r->{code}, 6, '--timeout ends the watching with 6');
+    is($r->{problem}{error}{code}, 'TIMEOUT', 'and says so');
+    $voice->sql("update core.job_kind set paused_at = null
+                  where kind = 'test_execution'");
+    $ctl->run('runs', 'cancel', $id);
+}
+
+
+# Without events the same is known by asking.
+sub polling {
+    my $case = $voice->call('list_test_cases', as => $owner)
+        ->{json}{data}[0]{id};
+    my $deaf = $voice->call('create_api_key', as => $owner, body => {
+        name => 'deaf', role => 'api_client',
+        scopes => ['test-runs:read', 'test-runs:write',
+                   'test-suites:read'] })->{json}{data}{secret};
+    my $key = $ctl->with(VOICEGATE_TOKEN => '', VOICEGATE_API_KEY => $deaf);
+
+    for my $row (['--poll', $ctl, '--poll'],
+                 ['a key that may not listen', $key])
+    {
+        my ($what, $who, @option) = @$row;
+        my $r = $who->run('runs', 'start', '--case', $case, '--wait',
+                          @option);
+        like($r->{out}, qr/^\w+ +\S.* en-US.*\n\w+: 1 tests/,
+             "with $what a run is followed by asking") or diag($r->{err});
+    }
+}
+
+
+# --- jobs -----------------------------------------------------------------
+
+sub jobs {
+    my $id = add($owner);
+    my $list = $ctl->run(qw(jobs list --kind drill));
+    like($list->{out}, qr/^ID +KIND +STATE.*\n\Q$id\E +drill +queued +5 /,
+         'jobs list lists jobs');
+    is_deeply([map { $_->{id} } @{$ctl->run(qw(jobs list --json --state
+        queued --kind drill --queue drill --sort -created_at --from
+        2020-01-01T00:00:00Z --to 2999-01-01T00:00:00Z))->{json}}], [$id],
+        'as its options say');
+    like($ctl->run('jobs', 'show', $id)->{out}, qr/^kind +drill$/m,
+         'jobs show shows one');
+
+    my $r = $ctl->run('jobs', 'cancel', $id, $nobody, add($owner));
+    like($r->{out}, qr/^\Q$id\E: cancelled\n\S+: cancelled\n\z/,
+         'jobs cancel cancels some');
+    is($r->{code}, 4, 'and the first that fails gives the exit code');
+    is($ctl->run('jobs', 'retry', $id)->{out}, "$id: queued again\n",
+       'jobs retry queues one again');
+    is($ctl->run('jobs', 'cancel', $id, '--json')->{json}{state},
+       'cancelled', 'as JSON it is the job');
+    is($platform->run('jobs', 'show', $id)->{code}, 4,
+       "another tenant's job is not there");
+    is($platform->run('jobs', 'show', $id, '--tenant', 'all', '--json')
+                ->{json}{id}, $id, 'unless an operator says --tenant');
+}
+
+
+sub dead_letters {
+    my @dead = map { dead($owner) } 1 .. 4;
+
+    like($ctl->run(qw(jobs dead --kind drill))->{out},
+         qr/^ID +KIND.*(?:\n\S+ +drill .*died){4}\n\z/,
+         'jobs dead lists dead letters');
+    is(@{$ctl->run(qw(jobs dead list --older-than 1h --json))->{json}}, 0,
+       'none of some age');
+
+    my $asked = $ctl->run(qw(jobs dead purge));
+    is($asked->{code}, 2, 'a purge that nobody was asked about is not done');
+    like($asked->{err}, qr/--yes/, 'and the way is told');
+    my $no = $ctl->terminal(80, { type => [[qr/\[y\/N\] /, "n\n"]] },
+                            qw(jobs dead purge));
+    is($no->{code}, 2, 'nor one that was refused');
+    like($no->{screen}, qr/Delete dead letters for good at \Q$url\E\?/,
+         'the question says what and where');
+    is(@{$ctl->run(qw(jobs dead --json))->{json}}, 4, 'nothing was deleted');
+
+    is_deeply($ctl->run('jobs', 'dead', 'requeue', $dead[0], '--yes',
+                        '--json')->{json}, { requeued => 1, skipped => 0 },
+              'jobs dead requeue takes ids');
+    my $yes = $ctl->terminal(80, { type => [[qr/\[y\/N\] /, "y\n"]] },
+        qw(jobs dead purge --kind drill --limit 1));
+    like($yes->{screen}, qr/^purged +1\r$/m, 'who says yes gets it');
+    like($ctl->run(qw(jobs dead purge --yes))->{out}, qr/^purged +2$/m,
+         'without ids it is all of them');
+}
+
+
+sub probe {
+    my $r = $ctl->run(qw(probe --work-ms 20));
+    is($r->{code}, 0, 'probe sends a job round') or diag($r->{err});
+    like($r->{out}, qr/^done: waited [\d.]+ m?s, ran [\d.]+ m?s, by \S+\n/,
+         'and tells how long that took');
+    my $json = $ctl->run(qw(probe --priority 10 --json))->{json};
+    is($json->{state}, 'done', 'as JSON it is the job');
+    ok(defined $json->{waited_ms} && defined $json->{ran_ms},
+       'with both times');
+
+    $platform->run(qw(queues pause probe));
+    $r = $ctl->run(qw(probe --timeout 1));
+    is($r->{code}, 6, 'a probe that nobody takes exits with 6');
+    like($r->{err}, qr/is still queued$/m, 'and says that it waits');
+    $platform->run(qw(queues resume probe));
+}
+
+
+# --- queues, workers ------------------------------------------------------
+
+sub queues {
+    my $line = sub {
+        my ($text) = $platform->run('queues')->{out} =~ /^(drill .*)$/m;
+        return $text;
+    };
+
+    like($line->(), qr/^drill +drill +\d+ /, 'queues lists kinds');
+    is($platform->run(qw(queues pause drill))->{out}, "drill: paused\n",
+       'a queue is paused');
+    like($line->(), qr/^drill +drill +paused /, 'which is shown');
+    is($platform->run(qw(queues resume drill))->{code}, 0, 'it goes on');
+    is($platform->run(qw(kinds pause drill))->{code}, 0, 'so is a kind');
+    like($line->(), qr/paused/, 'which is shown, too');
+    is($platform->run(qw(kinds resume drill --json))->{json}{kind}, 'drill',
+       'it goes on, also as JSON');
+    my $list = $platform->run(qw(queues list --json))->{json};
+    ok(scalar(grep { $_->{name} eq 'drill' } @$list),
+       'as JSON queues are as the API gives them');
+    is($platform->run(qw(queues pause nowhere))->{code}, 4,
+       'a queue that is not there is 4');
+}
+
+
+sub workers {
+    my $r = $platform->run('workers');
+    like($r->{out}, qr/^NAME +STATUS.*\n\S+ +online .*validation \d/,
+         'workers lists pools');
+    is($platform->run(qw(workers list --status offline --json))->{out},
+       "[]\n", 'none is offline');
+
+    my $nobody = $ctl->with(VOICEGATE_TOKEN => '');
+    $r = $nobody->run(qw(workers health --json));
+    like($r->{json}{status}, qr/^\w+$/, 'their health needs no login');
+    is($r->{code}, $r->{json}{status} eq 'critical' ? 1 : 0,
+       'and is the exit code');
+}
+
+
+# --- what goes wrong ------------------------------------------------------
+
+sub refusals {
+    my $viewing = $ctl->with(VOICEGATE_TOKEN => $viewer->{token});
+    my @rows = (
+        ['no command', $ctl, 2, qr/^usage: voicectl/m],
+        ['a slip', $ctl, 2, qr/do you mean "jobs"/, 'jbos'],
+        ['an option that is not there', $ctl, 2, qr/no option "--fly"/,
+         qw(jobs list --fly)],
+        ['a role without the right', $viewing, 3,
+         qr/\(AUTH_INSUFFICIENT_PERMISSIONS\)\n  request /, qw(jobs list)],
+        ['a false token', $ctl->with(VOICEGATE_TOKEN => 'a.b.c'), 3,
+         qr/\(AUTH_INVALID_TOKEN\)/, qw(runs list)],
+        ['nobody', $ctl->with(VOICEGATE_TOKEN => ''), 3,
+         qr/nobody is logged in at/, qw(runs list)],
+        ['a run that is not there', $ctl, 4, qr/\(RESOURCE_NOT_FOUND\)/,
+         qw(runs show), $nobody],
+        ['a suite that is not there', $ctl, 4, qr/no suite "Nav"; do you/,
+         qw(runs start --suite Nav)],
+        ['what is no id', $ctl, 7,
+         qr{\(VALIDATION_ERROR\)\n  /path/id: .*\n  request },
+         qw(runs show x)],
+        ['neither suite nor case', $ctl, 2, qr/give --suite, or --case/,
+         qw(runs start)],
+        ['nobody there', $ctl->with(VOICEGATE_URL => 'http://127.0.0.1:1'),
+         5, qr/nobody answers there/, qw(runs list)],
+        ['no such host', $ctl->with(VOICEGATE_URL =>
+         'https://nowhere.invalid'), 5, qr/nowhere\.invalid/,
+         qw(runs list)],
+        ['no TLS', $ctl->with(VOICEGATE_URL => $url =~ s/http/https/r), 5,
+         qr/TLS failed/, qw(runs list)],
+        ['an unencrypted URL', $ctl->with(VOICEGATE_URL =>
+         'http://voice.example'), 2, qr/not encrypted/, qw(runs list)],
+        ['no URL', $ctl->with(VOICEGATE_URL => ''), 2, qr/no URL/,
+         qw(runs list)],
+        ['something else than Voicegate', $ctl->with(VOICEGATE_URL =>
+         "$url/console"), 4, qr/not one of Voicegate's|RESOURCE/,
+         qw(runs list)],
+    );
+
+    for my $row (@rows) {
+        my ($what, $who, $code, $text, @words) = @$row;
+        my $r = $who->run(@words);
+        is($r->{code}, $code, "$what exits with $code");
+        like($r->{err}, $text, 'and says why');
+        is($r->{out}, '', 'on stderr only');
+    }
+
+    my $json = $viewing->run(qw(jobs list --json));
+    is_deeply([$json->{out}, $json->{problem}{exit},
+               $json->{problem}{error}{code}],
+              ['', 3, 'AUTH_INSUFFICIENT_PERMISSIONS'],
+              'with --json a problem is JSON, on stderr');
+    my $full = $ctl->run('runs', 'start', '--suite', $suite, '--wait',
+                         '--poll', '--junit', '/nowhere/x.xml');
+    is($full->{code}, 10, 'a file that cannot be written is 10');
+}
+
+
+# --- credentials ----------------------------------------------------------
+
+sub credentials {
+    my $secret = $voice->call('create_api_key', as => $owner, body => {
+        name => 'ci', role => 'api_client' })->{json}{data}{secret};
+    my $home = $ctl->{home};
+    my $dir = "$home/.config/voicegate";
+    my $bare = $ctl->with(VOICEGATE_URL => '', VOICEGATE_TOKEN => '');
+    my $who = sub {
+        my ($ctl, @words) = @_;
+        my $r = $ctl->run('whoami', '--json', @words);
+        return $r->{json} ? $r->{json}{actor_kind} : $r->{code};
+    };
+
+    is($who->($bare->with(VOICEGATE_URL => $url,
+                          VOICEGATE_API_KEY => $secret)), 'api_key',
+       'a key of the environment');
+    is($who->($ctl->with(VOICEGATE_API_KEY => $secret)), 2,
+       'but not a token beside it');
+    file("$home/key", 0600, "$secret\n");
+    is($who->($bare, '--url', $url, '--key-file', "$home/key"), 'api_key',
+       'a key of a file');
+    is($bare->run({ in => $secret }, 'whoami', '--url', $url, '--key-file',
+                  '-')->{code}, 0, 'or of stdin');
+    chmod 0604, "$home/key";
+    is($who->($bare, '--url', $url, '--key-file', "$home/key"), 2,
+       'which others must not read');
+
+    mkdir $_ for "$home/.config", $dir;
+    file("$dir/voicectl.conf", 0600, "profile = here\n\n[here]\n"
+         . "url = $url/\napi_key = $secret\n\n[gone]\n"
+         . "url = http://127.0.0.1:1\n");
+    is($who->($bare), 'api_key', 'the usual profile of the configuration');
+    is($who->($bare, '--profile', 'gone'), 3, 'or another, which has none');
+    is($who->($ctl, '-p', 'gone'), 3,
+       'a profile that is named is not mixed with the environment');
+    is($who->($bare, '--url', 'http://127.0.0.1:2'), 3,
+       "a profile's key is for its own URL only");
+    is($who->($bare, '--profile', 'none'), 2, 'a profile that is not there');
+    my $shown = $bare->run('config', '--json');
+    is_deeply([@{$shown->{json}}{qw(url profile credential)}],
+              [$url, 'here', 'API key'], 'config shows what is used');
+    unlike($shown->{out} . $bare->run('-v', 'whoami')->{err}, qr/\Q$secret/,
+           'and no secret is shown');
+    chmod 0640, "$dir/voicectl.conf";
+    is($who->($bare), 2, 'a configuration that others may read is refused');
+    file("$dir/voicectl.conf", 0600, "[default]\nulr = x\n");
+    like($bare->run('whoami')->{err}, qr/line 2: there is no setting "ulr"/,
+         'so is one with a slip');
+    unlink "$dir/voicectl.conf";
+}
+
+
+sub login {
+    my $dir = "$ctl->{home}/.config/voicegate";
+    my $bare = $ctl->with(VOICEGATE_URL => '', VOICEGATE_TOKEN => '');
+    my $r = $bare->terminal(80, { type => [[qr/Password: /,
+                                            "$owner->{password}\n"]] },
+        'login', '--url', $url, '--profile', 'acme', '--email',
+        $owner->{email});
+    is($r->{code}, 0, 'login asks for the password') or diag($r->{screen});
+    unlike($r->{screen}, qr/\Q$owner->{password}/, 'which is not shown');
+    is((stat "$dir/acme.session")[2] & 0777, 0600, 'the login is kept');
+    my $tokens = decode_json(Voice::slurp("$dir/acme.session"));
+
+    is($bare->run(qw(whoami -p acme --json))->{json}{user}{email},
+       $owner->{email}, 'and used');
+    file("$dir/acme.session", 0600, encode_json({ %$tokens,
+                                                  expires_at => 1 }));
+    is($bare->run(qw(whoami -p acme))->{code}, 0,
+       'a token that ran out is renewed');
+    my $next = decode_json(Voice::slurp("$dir/acme.session"));
+    isnt($next->{refresh_token}, $tokens->{refresh_token},
+         'and the new ones are kept');
+    file("$dir/acme.session", 0600, encode_json({ %$next,
+        access_token => 'a.b.c' }));
+    is($bare->run(qw(whoami -p acme))->{code}, 0,
+       'one that is refused, too');
+
+    is($bare->run(qw(logout -p acme))->{code}, 0, 'logout ends it');
+    ok(!-e "$dir/acme.session", 'here');
+    is($bare->run(qw(whoami -p acme))->{code}, 3, 'nobody is logged in then');
+
+    my $wrong = $bare->run({ in => 'Wrong-Horse-9' }, 'login', '-p', 'acme',
+        '--email', $owner->{email}, '--password-file', '-', '--patience',
+        0);
+    is($wrong->{code}, 3, 'a wrong password logs nobody in');
+    like($wrong->{err}, qr/\(AUTH_INVALID_CREDENTIALS\)/, 'as the API says');
+    $voice->forgive;
+}
+
+
+# --- text of others -------------------------------------------------------
+
+sub texts {
+    my $case = $voice->call('list_test_cases', as => $owner)
+        ->{json}{data}[0]{id};
+    $voice->call('create_test_run', as => $owner, body => {
+        test_case_ids => [$case], languages => ['fr-FR'],
+        name => $hostile });
+
+    my $r = $ctl->run(qw(runs list --search Evil));
+    like($r->{out}, qr/Evil \\x1b\[31m\\u\{9b\}2J\\u\{202e\}name\\x07/,
+         'what would steer a terminal is written out');
+    $r = $ctl->run(qw(runs list --search Evil --json));
+    is($r->{json}[0]{name}, $hostile, 'JSON keeps the value');
+    unlike($r->{out}, qr/[^\n -~]/, 'without a byte that steers');
+    $r = $ctl->run("jobs\e[2J");
+    unlike($r->{err}, qr/\e/, 'nor is what we were given');
+}
+
+
+# --- small things ---------------------------------------------------------
+
+sub file {
+    my ($path, $mode, $text) = @_;
+
+    Voice::spew($path, $text);
+    chmod $mode, $path or die "$path: $!";
+}
+
+
+sub add {
+    my ($person) = @_;
+
+    return $voice->sql("select (core.add_jobs('drill', array['{}'::jsonb],
+        null, 5, now(), null))[1] from core.use_tenant(
+        '$person->{tenant_id}', null, 'system', null, 'drill')");
+}
+
+
+sub dead {
+    my ($person) = @_;
+
+    my $id = add($person);
+    $voice->sql("update core.job set state = 'dead', ended_at = now(),
+                     error = 'died' where id = '$id'");
+
+    return $id;
+}
