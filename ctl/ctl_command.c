@@ -14,6 +14,7 @@ static size_t distance(const char *a, const char *b);
 
 static const ctl_command_t *const  parts[] = {
     ctl_commands_runs,
+    ctl_commands_schedules,
     ctl_commands_jobs,
     ctl_commands_queues,
     ctl_commands_self

@@ -111,6 +111,23 @@ static const ctl_option_t  runs_watch_options[] = {
     CTL_END
 };
 
+static const ctl_option_t  regression_options[] = {
+    { .name = "trigger", .kind = CTL_TEXT, .value = "WORD",
+      .help = "what asks: manual, ci, deployment", .place = CTL_BODY },
+    { .name = "language", .letter = 'l', .kind = CTL_TEXT, .value = "TAG",
+      .help = "in this language only; several times", .place = CTL_BODY,
+      .member = "languages", .repeat = 1 },
+    { .name = "name", .kind = CTL_TEXT, .value = "TEXT",
+      .help = "of the runs", .place = CTL_BODY },
+    { .name = "priority", .kind = CTL_NUMBER, .value = "N",
+      .help = "of the runs, 1 to 10, 10 is the soonest", .place = CTL_BODY,
+      .min = 1, .max = 10 },
+    { .name = "meta", .kind = CTL_PAIR, .value = "NAME=VALUE",
+      .help = "kept with the runs; several times", .place = CTL_BODY,
+      .member = "metadata", .repeat = 1 },
+    CTL_END
+};
+
 static const ctl_option_t  suites_options[] = {
     { .name = "search", .kind = CTL_TEXT, .value = "TEXT",
       .help = "with this in their name", .place = CTL_QUERY },
@@ -144,6 +161,10 @@ static const ctl_request_t  runs_cancel = {
 
 static const ctl_request_t  runs_retry = {
     .method = "POST", .path = "/api/v1/test-runs/{}/retry"
+};
+
+static const ctl_request_t  runs_regression = {
+    .method = "POST", .path = "/api/v1/regressions/run"
 };
 
 static const ctl_request_t  suites_list = {
@@ -201,6 +222,14 @@ const ctl_command_t  ctl_commands_runs[] = {
       .words = "RUN", .min = 1, .max = 1, .run = ctl_run_request,
       .request = &runs_retry,
       .examples = "voicectl runs retry 0193500e-6d2f-7c11-9a53-0f3bd1a6e5d2" },
+
+    { .name = "runs regression", .summary = "run the regression suites",
+      .run = ctl_run_request, .options = regression_options,
+      .request = &runs_regression,
+      .about = "Adds a job that chooses the suites, as the tenant's settings "
+        "say, and starts their runs; its id is shown.",
+      .examples = "voicectl runs regression --trigger deployment "
+        "--meta commit_sha=$GIT_COMMIT" },
 
     { .name = "suites", .summary = "what can be run",
       .options = suites_options, .usual = "suites list" },

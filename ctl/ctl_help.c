@@ -20,6 +20,7 @@ static void help_group(ctl_buffer_t *out, const ctl_command_t *command,
 static void help_command(ctl_buffer_t *out, const ctl_command_t *command,
     int color);
 static void help_options(ctl_buffer_t *out, const ctl_option_t *options);
+static int names_choices(const ctl_option_t *option);
 static void help_examples(ctl_buffer_t *out, const char *examples);
 static void heading(ctl_buffer_t *out, const char *text, int color);
 static void row(ctl_buffer_t *out, const char *left, const char *right);
@@ -225,13 +226,30 @@ help_options(ctl_buffer_t *out, const ctl_option_t *options)
         row(out, left, option->help);
         free(left);
 
-        if (option->kind == CTL_CHOICE
-            && strstr(option->help, "-") == NULL
-            && strchr(option->choices, '-') == NULL)
-        {
+        if (option->kind == CTL_CHOICE && !names_choices(option)) {
             row(out, "", option->choices);
         }
     }
+}
+
+
+/* Does the sentence name the first and the last already? */
+static int
+names_choices(const ctl_option_t *option)
+{
+    int          named;
+    char        *first;
+    const char  *last;
+
+    last = strrchr(option->choices, '|');
+    last += last[1] == '-' ? 2 : 1;
+    first = ctl_copy(voice_span(option->choices,
+                                strcspn(option->choices, "|")));
+    named = strstr(option->help, first) != NULL
+            && strstr(option->help, last) != NULL;
+    free(first);
+
+    return named;
 }
 
 

@@ -18,6 +18,7 @@
 
 static ctl_exit_e run_one(ctl_t *ctl, const char *const *words,
     const json_t *query, const json_t *body);
+static int has_body(const ctl_command_t *command);
 static ctl_exit_e confirm(const ctl_t *ctl);
 static json_t *option_value(const ctl_t *ctl, const ctl_given_t *given);
 static json_t *json_option(const ctl_t *ctl, const ctl_given_t *given);
@@ -182,8 +183,7 @@ run_one(ctl_t *ctl, const char *const *words, const json_t *query,
     path = ctl_api_path(request->path, words);
     rc = ctl_api_call(ctl, &(ctl_call_t) {
         .method = request->method, .path = path, .query = query,
-        .body = json_object_size(body) > 0 || request->ids != NULL
-                ? body : NULL,
+        .body = has_body(ctl->command) ? body : NULL,
         .caller = request->nobody ? CTL_AS_NOBODY : CTL_AS_CALLER },
         &answer);
     json_decref(ids);
@@ -208,6 +208,24 @@ run_one(ctl_t *ctl, const char *const *words, const json_t *query,
     ctl_api_release(&answer);
 
     return rc;
+}
+
+
+/* Does the API take one, be it empty? */
+static int
+has_body(const ctl_command_t *command)
+{
+    const ctl_option_t  *option;
+
+    for (option = command->options; option != NULL && option->name != NULL;
+         option++)
+    {
+        if (option->place == CTL_BODY) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

@@ -12,6 +12,10 @@
 
 ctl_exit_e ctl_run_runs_start(ctl_t *ctl);
 ctl_exit_e ctl_run_runs_watch(ctl_t *ctl);
+ctl_exit_e ctl_run_schedules_create(ctl_t *ctl);
+ctl_exit_e ctl_run_schedules_preview(ctl_t *ctl);
+ctl_exit_e ctl_run_schedules_enable(ctl_t *ctl);
+ctl_exit_e ctl_run_schedules_disable(ctl_t *ctl);
 ctl_exit_e ctl_run_queues(ctl_t *ctl);
 ctl_exit_e ctl_run_probe(ctl_t *ctl);
 ctl_exit_e ctl_run_login(ctl_t *ctl);

@@ -39,7 +39,7 @@ watching();
 polling();
 jobs();
 dead_letters();
-probe();
+schedules();
 queues();
 workers();
 refusals();
@@ -95,21 +95,19 @@ sub runs {
 
 
 sub pages {
-    my $case = $voice->call('list_test_cases', as => $owner)
-        ->{json}{data}[0]{id};
-    # a language that no case has: such a run ends at once
-    my @ids = map { $voice->call('create_test_run', as => $owner, body => {
-        test_case_ids => [$case], languages => ['fr-FR'],
-        name => "page $_" })->{json}{data}{id} } 1 .. 103;
+    my $ids = $voice->sql("select array_to_string(core.add_jobs('drill',
+        array_fill('{}'::jsonb, array[103]), null, 1,
+        now() + interval '1 day', null), ' ') from " . under($owner));
 
-    my $list = $ctl->run(qw(runs list --search page --json --all));
-    is(join(' ', map { $_->{id} } @{$list->{json}}), join(' ', reverse @ids),
-       '--all gets all pages');
-    $list = $ctl->run(qw(runs list --search page -n 101 --json));
+    my $list = $ctl->run(qw(jobs list --kind drill --json --all));
+    is(join(' ', sort map { $_->{id} } @{$list->{json}}),
+       join(' ', sort split / /, $ids), '--all gets all pages');
+    $list = $ctl->run(qw(jobs list --kind drill -n 101 --json));
     is(@{$list->{json}}, 101, '--limit goes over pages, too');
-    $list = $ctl->run(qw(runs list --search page));
+    $list = $ctl->run(qw(jobs list --kind drill));
     is($list->{out} =~ tr/\n//, 21, 'a list is of twenty');
     is($list->{err}, "20 of 103; --all shows all\n", 'and tells of others');
+    $voice->sql("delete from core.job where kind = 'drill'");
 }
 
 
@@ -286,21 +284,50 @@ sub dead_letters {
 }
 
 
-sub probe {
-    my $r = $ctl->run(qw(probe --work-ms 20));
-    is($r->{code}, 0, 'probe sends a job round') or diag($r->{err});
-    like($r->{out}, qr/^done: waited [\d.]+ m?s, ran [\d.]+ m?s, by \S+\n/,
-         'and tells how long that took');
-    my $json = $ctl->run(qw(probe --priority 10 --json))->{json};
-    is($json->{state}, 'done', 'as JSON it is the job');
-    ok(defined $json->{waited_ms} && defined $json->{ran_ms},
-       'with both times');
+sub schedules {
+    my $made = $ctl->run('schedules', 'create', '--name', 'Nightly',
+        '--cron', '0 2 * * *', '--timezone', 'Europe/Berlin', '--suite',
+        'Navigation and booking', '--language', 'en-US', '--missed', 'skip',
+        '--disabled', '--json');
+    is($made->{code}, 0, 'schedules create makes one') or diag($made->{err});
+    is_deeply([@{$made->{json}}{qw(name expression timezone missed_runs
+                                   enabled)}],
+              ['Nightly', '0 2 * * *', 'Europe/Berlin', 'skip',
+               JSON::PP::false], 'as its options say');
+    is_deeply($made->{json}{action}, { type => 'run_suite',
+        suite_id => $suite, languages => ['en-US'] }, 'of a suite by name');
+    my $id = $made->{json}{id};
 
-    $platform->run(qw(queues pause probe));
-    $r = $ctl->run(qw(probe --timeout 1));
-    is($r->{code}, 6, 'a probe that nobody takes exits with 6');
-    like($r->{err}, qr/is still queued$/m, 'and says that it waits');
-    $platform->run(qw(queues resume probe));
+    like($ctl->run('schedules')->{out},
+         qr/^ID +NAME.*\n\Q$id\E +Nightly +0 2 \* \* \* /,
+         'schedules lists them');
+    like($ctl->run('schedules', 'show', $id)->{out}, qr/^enabled +no$/m,
+         'schedules show shows one');
+    is($ctl->run('schedules', 'enable', $id)->{out}, "$id: enabled\n",
+       'it is enabled');
+    is($ctl->run('schedules', 'disable', $id, '--json')->{json}{enabled},
+       JSON::PP::false, 'and disabled');
+    is($ctl->run('schedules', 'run', $id)->{out}, "$id: runs now\n",
+       'and runs by hand');
+
+    my $times = $ctl->run('schedules', 'preview', '0 2 * * *', '-n', 2,
+        '--timezone', 'Europe/Berlin', '--after', '2026-03-28T12:00:00Z');
+    like($times->{out}, qr/^UTC +LOCAL\n2026-03-29 01:00:00 .*\n2026-03-30 00:00:00 /,
+         'a preview shows when an expression is due');
+    is($ctl->run('schedules', 'preview', '0 2 31 2 *')->{err},
+       "It will never be due again.\n", 'or that it never is');
+    is($ctl->run('schedules', 'preview', '61 * * * *')->{code}, 7,
+       'or that it is none');
+
+    is($ctl->run('schedules', 'delete', $id)->{code}, 2,
+       'a schedule is not deleted unasked');
+    is($ctl->run('schedules', 'delete', $id, '--yes')->{out},
+       "$id: deleted\n", 'but where that is said');
+    is($ctl->run('schedules', 'show', $id)->{code}, 4, 'then it is gone');
+    is($ctl->run(qw(schedules create --name x --cron @daily))->{code}, 2,
+       'one that runs nothing is not made');
+    ok($ctl->run(qw(runs regression --trigger ci --meta commit_sha=a
+                    --json))->{json}{job_id}, 'regressions are run at once');
 }
 
 
@@ -529,8 +556,15 @@ sub add {
     my ($person) = @_;
 
     return $voice->sql("select (core.add_jobs('drill', array['{}'::jsonb],
-        null, 5, now(), null))[1] from core.use_tenant(
-        '$person->{tenant_id}', null, 'system', null, 'drill')");
+        null, 5, now(), null))[1] from " . under($person));
+}
+
+
+sub under {
+    my ($person) = @_;
+
+    return "core.use_tenant('$person->{tenant_id}', null, 'system', null, "
+        . "'drill')";
 }
 
 
