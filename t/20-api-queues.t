@@ -214,7 +214,7 @@ sub figures {
 
     for my $line (
         qq{jobs{$class,state="queued"} 2}, qq{jobs{$class,state="due"} 1},
-        qq{jobs{$class,state="dead"} 1},
+        qq{jobs{$class,state="dead"} 1}, 'queue_depth{queue="drill"} 3',
         qq{job_attempts_total{$class,outcome="done"} 3},
         qq{job_attempts_total{$class,outcome="retried"} 1},
         qq{job_run_seconds_bucket{$class,le="0.1"} 0},
@@ -232,6 +232,14 @@ sub figures {
     }
 
     is(lint($metrics), '', 'and promtool has nothing to say');
+
+    add($owner);
+    like(metrics(), qr/^queue_depth\{queue="drill"\} 3$/m,
+         'a scrape does not count what the keeper has counted');
+    $voice->sql("update core.job_tally set
+                     counted_at = now() - interval '121 s'");
+    like(metrics(), qr/^queue_depth\{queue="drill"\} 4$/m,
+         'but where he has not for long');
 }
 
 

@@ -17,6 +17,36 @@ begin
 end
 $$;
 
+-- How many jobs of a queue the keeper counted last; where it has not for a
+-- while they are counted now.
+create or replace function core.queue_count(p_queue text, p_states text[])
+returns bigint
+language plpgsql stable set search_path = core, pg_temp
+as $$
+begin
+    if exists (select from core.job_tally a
+                where a.counted_at > now() - interval '2 minutes'
+                  and a.present_at > now() - interval '15 seconds')
+    then
+        return (select coalesce(sum(f.value), 0)
+                  from core.job_kind k
+                  join core.job_figure f on f.kind = k.kind
+                 where k.queue = p_queue and f.state = any (p_states));
+    end if;
+
+    -- apart, each has an index of its own
+    if 'running' = any (p_states) then
+        return (select count(*) from core.job j
+                 where j.state = 'running' and j.kind in (
+                           select k.kind from core.job_kind k
+                            where k.queue = p_queue));
+    end if;
+
+    return (select count(*) from core.job j
+             where j.queue = p_queue and j.state = 'queued');
+end
+$$;
+
 -- queue_depth: waiting jobs of a queue; jobs_running; oldest_due_seconds:
 -- age of the first that waits; workers; what core.tally_jobs() told last; and
 -- each counter of core.counter by its name and label.
@@ -38,12 +68,8 @@ begin
                                   - interval '15 seconds'))
       into v_data
       from (select k.queue,
-                   (select count(*) from core.job j
-                     where j.queue = k.queue
-                       and j.state = 'queued') as queued,
-                   (select count(*) from core.job j
-                     where j.queue = k.queue
-                       and j.state = 'running') as running,
+                   core.queue_count(k.queue, '{queued,due}') as queued,
+                   core.queue_count(k.queue, '{running}') as running,
                    coalesce((select greatest(0, extract(epoch from
                                         now() - min(j.run_at)))
                       from core.job j

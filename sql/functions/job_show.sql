@@ -42,8 +42,30 @@ begin
 end
 $$;
 
--- Jobs of a tenant, or of all (null): what waits, runs, is dead, is over, each
--- by an index of its own.  The filters are members of p_args.
+-- Does a job match the filters of a list?  Put in place of the call.
+create or replace function core.job_matches(j core.job, p_args jsonb)
+returns boolean
+language sql stable
+as $$
+    select (p_args ->> 'kind' is null or j.kind = p_args ->> 'kind')
+       and (p_args ->> 'queue' is null or j.queue = p_args ->> 'queue')
+       and (p_args ->> 'subject_id' is null
+            or j.subject_id = (p_args ->> 'subject_id')::uuid)
+       and (p_args ->> 'group_id' is null
+            or j.group_id = (p_args ->> 'group_id')::uuid)
+       and (p_args ->> 'trace_id' is null
+            or j.trace_id = p_args ->> 'trace_id')
+       and (p_args ->> 'created_from' is null
+            or j.created_at >= (p_args ->> 'created_from')::timestamptz)
+       and (p_args ->> 'created_to' is null
+            or j.created_at <= (p_args ->> 'created_to')::timestamptz)
+       and (p_args ->> 'older_than_seconds' is null
+            or j.ended_at <= now() - make_interval(
+                   secs => (p_args ->> 'older_than_seconds')::int))
+$$;
+
+-- Jobs of a tenant, or of all (null), by the filters of p_args: of each state
+-- ten thousand at most, the last ones of those that ended.
 create or replace function core.jobs_of(p_tenant uuid, p_args jsonb)
 returns table (id uuid, priority int, created_at timestamptz,
                run_at timestamptz, ended_at timestamptz)
@@ -51,56 +73,39 @@ language plpgsql stable security definer set search_path = core, pg_temp
 set plan_cache_mode = force_custom_plan
 as $$
 declare
-    v_state    text := p_args ->> 'state';
-    v_queue    text := p_args ->> 'queue';
-    v_subject  uuid := (p_args ->> 'subject_id')::uuid;
-    v_group    uuid := (p_args ->> 'group_id')::uuid;
-    v_trace    text := p_args ->> 'trace_id';
-    v_from     timestamptz := (p_args ->> 'created_from')::timestamptz;
-    v_to       timestamptz := (p_args ->> 'created_to')::timestamptz;
-    v_before   timestamptz := now() - make_interval(
-                   secs => (p_args ->> 'older_than_seconds')::int);
-    v_kinds    text[] := array(
-                   select k.kind from core.job_kind k
-                    where (v_queue is null or k.queue = v_queue)
-                      and (p_args ->> 'kind' is null
-                           or k.kind = p_args ->> 'kind'));
+    v_most   constant int := 10000;
+    v_asked  text := p_args ->> 'state';
+    v_state  text;
+    v_kinds  text[] := array(select k.kind from core.job_kind k);
 begin
-    return query
-    with mine as not materialized (
-        select q.* from core.job q
-         where q.state = 'queued' and v_before is null
-           and coalesce(v_state, 'queued') = 'queued'
-           and q.kind = any (v_kinds)
-           and (p_tenant is null or q.tenant_id = p_tenant)
-        union all
-        select r.* from core.job r
-         where r.state = 'running' and v_before is null
-           and coalesce(v_state, 'running') = 'running'
-           and r.kind = any (v_kinds)
-           and (p_tenant is null or r.tenant_id = p_tenant)
-        union all
-        select d.* from core.job d
-         where d.state = 'dead' and coalesce(v_state, 'dead') = 'dead'
-           and d.kind = any (v_kinds)
-           and (p_tenant is null or d.tenant_id = p_tenant)
-           and (v_before is null or d.ended_at <= v_before)
-        union all
-        select e.* from core.job e
-         where e.ended_at is not null and e.state in ('done', 'cancelled')
-           and coalesce(v_state, e.state) = e.state
-           and coalesce(v_state, 'done') in ('done', 'cancelled')
-           and e.kind = any (v_kinds)
-           and (p_tenant is null or e.tenant_id = p_tenant)
-           and (v_before is null or e.ended_at <= v_before)
-    )
-    select s.id, s.priority, s.created_at, s.run_at, s.ended_at
-      from mine s
-     where (v_subject is null or s.subject_id = v_subject)
-       and (v_group is null or s.group_id = v_group)
-       and (v_trace is null or s.trace_id = v_trace)
-       and (v_from is null or s.created_at >= v_from)
-       and (v_to is null or s.created_at <= v_to);
+    -- one by one, since each has an index of its own
+    foreach v_state in array array['queued', 'running'] loop
+        return query
+        select j.id, j.priority, j.created_at, j.run_at, j.ended_at
+          from core.job j
+         where j.state = v_state and coalesce(v_asked, v_state) = v_state
+           and j.kind = any (v_kinds)
+           and (p_tenant is null or j.tenant_id = p_tenant)
+           and core.job_matches(j, p_args)
+         limit v_most;
+    end loop;
+
+    foreach v_state in array array['dead', 'done', 'cancelled'] loop
+        -- done and cancelled ones stand in one index, and are read once
+        continue when coalesce(v_asked, 'dead,done') !~ v_state;
+
+        return query
+        select j.id, j.priority, j.created_at, j.run_at, j.ended_at
+          from core.job j
+         where (j.state = v_state
+                or v_asked is null and v_state = 'done'
+                   and j.state = 'cancelled')
+           and j.ended_at is not null
+           and (p_tenant is null or j.tenant_id = p_tenant)
+           and core.job_matches(j, p_args)
+         order by j.ended_at desc
+         limit v_most;
+    end loop;
 end
 $$;
 

@@ -1,7 +1,8 @@
 -- Figures of jobs for /metrics, by kind and class of tenants (their plan).
 -- The keeper adds up what has ended since it did so last, so that the end of
--- a job counts nothing; ends that take longer than ten seconds to commit are
--- not counted.
+-- a job counts nothing, and counts what is there, so that a scrape does not,
+-- however much it is.  Ends that take longer than ten seconds to commit are
+-- not added.
 
 set local role voice_work;
 
@@ -94,33 +95,56 @@ begin
 end
 $$;
 
--- Every fifteen seconds at most.
-create or replace function core.tally_jobs() returns void
+-- The next fifteen seconds of ends, once they are ten seconds old; what a
+-- long pause of all keepers has left is not caught up with.
+create or replace function core.tally_next() returns void
 language plpgsql volatile set search_path = core, pg_temp
 as $$
 declare
     v_from  timestamptz;
-    v_to    timestamptz := now() - interval '10 seconds';
 begin
-    select a.told_at into v_from from core.job_tally a
-     where a.told_at < v_to - interval '15 seconds'
+    select greatest(a.told_at, now() - interval '1 hour') into v_from
+      from core.job_tally a
+     where a.told_at <= now() - interval '25 seconds';
+
+    if not found then
+        return;
+    end if;
+
+    update core.job_tally set told_at = v_from + interval '15 seconds';
+
+    insert into core.counter as c (name, label, slot, value)
+    select n.name, n.label, 0, n.value
+      from core.tally_ended(v_from, v_from + interval '15 seconds') n
+    on conflict (name, label, slot)
+        do update set value = c.value + excluded.value;
+end
+$$;
+
+-- For the keeper, which asks each second.  What is there is counted every
+-- fifteen seconds, or for a fiftieth of the time, should that take longer.
+create or replace function core.tally_jobs() returns void
+language plpgsql volatile set search_path = core, pg_temp
+as $$
+declare
+    v_next  timestamptz;
+begin
+    select a.present_at into v_next from core.job_tally a
        for update skip locked;
 
     if not found then
         return;
     end if;
 
-    update core.job_tally set told_at = v_to;
+    perform core.tally_next();
 
-    -- what a long pause of all keepers has left is not caught up with
-    insert into core.counter as c (name, label, slot, value)
-    select n.name, n.label, 0, n.value
-      from core.tally_ended(greatest(v_from, v_to - interval '1 hour'),
-                            v_to) n
-    on conflict (name, label, slot)
-        do update set value = c.value + excluded.value;
-
-    perform core.tally_present();
+    if v_next <= now() then
+        perform core.tally_present();
+        update core.job_tally
+           set counted_at = now(),
+               present_at = now() + greatest(interval '15 seconds',
+                   50 * (clock_timestamp() - statement_timestamp()));
+    end if;
 end
 $$;
 

@@ -62,18 +62,18 @@ sub dead {
 }
 
 
-# Claims that job; its token.
+# Claims that job, whosever turn it is; its token.
 sub take {
     my ($id, $worker) = @_;
 
     $worker //= 'test';
-    $voice->sql("update core.job set priority = 10, run_at = '2000-01-01'
-                  where id = '$id'; delete from core.job_turn");
-    my ($job, $token) = split /\|/, $voice->sql(
-        "select job_id, token from work.take('$worker', 'drill', 1)");
-    $job eq $id or die "took $job instead of $id\n";
 
-    return $token;
+    return $voice->sql("update core.job
+           set state = 'running', attempt = attempt + 1, token = token + 1,
+               worker = '$worker', claimed_at = now(),
+               lease_until = now() + interval '30 s'
+         where id = '$id' and state = 'queued' returning token")
+        || die "job $id does not wait\n";
 }
 
 
