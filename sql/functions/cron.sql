@@ -23,6 +23,10 @@ as $$
 declare
     v_mask  bigint := 0;
 begin
+    if p_step = 1 and p_low <= p_high then
+        return (2::bigint << p_high) - (1::bigint << p_low);
+    end if;
+
     for v_bit in p_low .. p_high by p_step loop
         v_mask := v_mask | (1::bigint << v_bit);
     end loop;
@@ -277,6 +281,10 @@ begin
     for v_field in 1 .. 6 loop
         if v_part[v_field] is null then
             v_mask[v_field] := 0;
+            continue;
+        elsif v_part[v_field] = '*' then
+            v_mask[v_field] := core.cron_bits(f[v_field].low,
+                case when v_field = 6 then 6 else f[v_field].high end, 1);
             continue;
         end if;
 

@@ -100,7 +100,7 @@ begin
     perform core.use_tenant(new.tenant_id);
     perform core.schedule_ended(new.args, 'failed', '{}', case new.state
         when 'dead' then coalesce(new.error, 'The job died.')
-        else 'The job was cancelled.' end);
+        else 'The job was cancelled.' end, new.state = 'dead');
 
     return null;
 end

@@ -15,9 +15,10 @@ begin
 end
 $$;
 
--- The first time after p_after at which a schedule is due; null: never.
+-- The first time after p_after at which a schedule is due; null: never.  c is
+-- what its expression says.
 create or replace function core.schedule_next(
-    s core.schedule, p_after timestamptz)
+    s core.schedule, c core.cron, p_after timestamptz)
 returns timestamptz
 language plpgsql stable set search_path = core, pg_temp
 as $$
@@ -29,7 +30,7 @@ begin
     end if;
 
     -- one that begins with a due second has it
-    v_next := core.cron_next(s.expression, s.timezone,
+    v_next := core.cron_after(c, s.timezone,
                   greatest(p_after, s.starts_at - interval '1 microsecond'));
 
     return case when s.ends_at is null or v_next <= s.ends_at
@@ -170,7 +171,8 @@ begin
     end if;
 
     -- what was due once is not due again, wherever the clock was set
-    s.next_at := core.schedule_next(s, greatest(now(), s.last_at));
+    s.next_at := core.schedule_next(s, core.cron_parse(s.expression),
+                                    greatest(now(), s.last_at));
 
     if s.enabled and s.next_at is null then
         perform core.refuse(
@@ -311,10 +313,10 @@ as $$
 declare
     s  core.schedule;
 begin
-    -- jobs before the rows that their end touches
-    perform core.cancel_jobs((args ->> 'id')::uuid);
     s := core.schedule_lock((args ->> 'id')::uuid);
     perform core.check_version(args, s.version);
+    -- under its lock no new one can come; their end locks no schedule
+    perform core.cancel_jobs(s.id);
 
     delete from core.schedule t
      where t.tenant_id = s.tenant_id and t.id = s.id;

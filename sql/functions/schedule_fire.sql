@@ -44,7 +44,7 @@ $$;
 -- by more than a minute was missed: none of it (skip), one for all (once), or
 -- each, the oldest first and a hundred at most (all).
 create or replace function core.schedule_due(
-    s core.schedule, p_now timestamptz)
+    s core.schedule, c core.cron, p_now timestamptz)
 returns timestamptz[]
 language plpgsql stable set search_path = core, pg_temp
 as $$
@@ -56,12 +56,12 @@ begin
     if s.missed_runs = 'once' and s.next_at < v_late then
         return array[s.next_at];
     elsif s.missed_runs = 'skip' and s.next_at < v_late then
-        v_at := core.schedule_next(s, v_late);
+        v_at := core.schedule_next(s, c, v_late);
     end if;
 
     while v_at <= p_now and cardinality(v_due) < 100 loop
         v_due := v_due || v_at;
-        v_at := core.schedule_next(s, v_at);
+        v_at := core.schedule_next(s, c, v_at);
     end loop;
 
     return v_due;
@@ -77,6 +77,7 @@ language plpgsql volatile security definer set search_path = core, pg_temp
 as $$
 declare
     s        core.schedule;
+    c        core.cron;
     v_due    timestamptz[];
     v_wake   text[] := '{}';
     v_at     timestamptz;
@@ -92,7 +93,8 @@ begin
         return null;
     end if;
 
-    v_due := core.schedule_due(s, p_now);
+    c := core.cron_parse(s.expression);
+    v_due := core.schedule_due(s, c, p_now);
 
     if s.next_at <> all (v_due) then
         insert into core.schedule_occurrence (tenant_id, schedule_id,
@@ -116,7 +118,7 @@ begin
 
     update core.schedule t
        set last_at = coalesce(v_due[cardinality(v_due)], s.last_at),
-           next_at = core.schedule_next(s, p_now), error = v_error
+           next_at = core.schedule_next(s, c, p_now), error = v_error
      where t.tenant_id = s.tenant_id and t.id = s.id;
 
     return v_wake;
@@ -124,8 +126,10 @@ end
 $$;
 
 -- How it went, for the schedule that asked; nothing for jobs by hand or hook.
+-- What somebody cancelled is not told again by an event (p_tell).
 create or replace function core.schedule_ended(
-    p_args jsonb, p_state text, p_runs uuid[], p_error text)
+    p_args jsonb, p_state text, p_runs uuid[], p_error text,
+    p_tell boolean default true)
 returns void
 language plpgsql volatile set search_path = core, pg_temp
 as $$
@@ -137,7 +141,7 @@ begin
        and o.occurrence = (p_args ->> 'occurrence')::timestamptz
        and o.by_hand = (p_args ->> 'by_hand')::boolean;
 
-    if found and p_state = 'failed' then
+    if found and p_tell and p_state = 'failed' then
         perform core.emit('schedule.failed', 'schedule',
             (p_args ->> 'schedule_id')::uuid, jsonb_build_object(
                 'schedule_id', p_args ->> 'schedule_id',
