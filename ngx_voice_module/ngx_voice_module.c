@@ -396,6 +396,9 @@ static ngx_command_t  ngx_voice_commands[] = {
      * or what set_real_ip_from has made of it.  Without allow every "listen"
      * of the http block must be of the loopback interface or a unix socket.
      * Pages of other origins are let in only where the tenant lists them.
+     * A page may have its own name lead here, and is of the same origin then:
+     * server_name must be strict, and the default server refuse, as in the
+     * sample "dropin".
      */
     { ngx_string("voice_tenancy"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1234,

@@ -195,7 +195,8 @@ sub front {
 # --- in the place of a PBX service ----------------------------------------
 
 sub dropin {
-    my %set = (TENANT => $owner->{tenant_id}, ALLOW => '127.0.0.0/8');
+    my %set = (TENANT => $owner->{tenant_id}, ALLOW => '127.0.0.0/8',
+               HOST => 'calls.example *.calls.example');
     my $node = Voice::Node->start($voice, 'dropin', sample => 'dropin',
                                   set => \%set);
 
@@ -220,6 +221,7 @@ sub dropin {
     is(upgrade($node), '101', 'supervisors listen without a token');
     is(upgrade($node, Origin => 'http://else.example'), '403',
        'but for somebody\'s page');
+    hosts($node);
     $node->stop;
 
     $node = Voice::Node->start($voice, 'dropin2', sample => 'dropin', set => {
@@ -266,6 +268,45 @@ sub dropin {
 }
 
 
+# A page whose name leads here by its owner's DNS is told apart by its name.
+sub hosts {
+    my ($node) = @_;
+
+    is(asked($node, $_), 200, "host $_ is served")
+        for 'localhost', 'LOCALHOST:8080', '127.0.0.1', '127.0.0.1:8080',
+        '[::1]', '[2001:db8::7]:80', 'calls.example', 'a.calls.example';
+
+    for my $host ('else.example', '127.0.0.1.else.example', 'x.localhost',
+                  'example', '1.2.3.4a', 'calls.example.net')
+    {
+        is(asked($node, $host, Origin => "http://$host"), 421,
+           "a page of $host is shown no call");
+        is(upgrade($node, Host => $host, Origin => "http://$host"), 421,
+           'nor events');
+    }
+
+    my $raw = Voice::Raw->new($node);
+    $raw->put("GET http://else.example/v1/calls/nobody HTTP/1.1\r\n"
+              . "Host: localhost\r\n\r\n");
+    is($raw->reply->{status}, 421, 'the name in a request line counts');
+
+    my $old = Voice::Raw->new($node);
+    $old->put("GET /v1/calls/nobody HTTP/1.0\r\n\r\n");
+    is($old->reply->{status}, 200, 'a PBX that says no name is no page');
+}
+
+
+sub asked {
+    my ($node, $host, %headers) = @_;
+
+    my $raw = Voice::Raw->new($node);
+    $raw->put(join "\r\n", 'GET /v1/calls/nobody HTTP/1.1', "Host: $host",
+        (map { "$_: $headers{$_}" } sort keys %headers), '', '');
+
+    return $raw->reply->{status};
+}
+
+
 sub packet {
     my ($node, $call, $sequence, %headers) = @_;
 
@@ -290,8 +331,9 @@ sub behind_a_proxy {
 sub upgrade {
     my ($node, %headers) = @_;
 
+    my $host = delete $headers{Host} // 'localhost';
     my $raw = Voice::Raw->new($node);
-    $raw->put(join "\r\n", 'GET /ws/supervisor HTTP/1.1', 'Host: x',
+    $raw->put(join "\r\n", 'GET /ws/supervisor HTTP/1.1', "Host: $host",
         'Connection: Upgrade', 'Upgrade: websocket',
         'Sec-WebSocket-Version: 13',
         'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==',
