@@ -19,7 +19,10 @@
 
 const char  worker_sql_kinds[] =
     "select kind, queue, soft_seconds, hard_seconds from work.job_kinds()";
-const char  worker_sql_take[] = "select * from work.take($1, $2, $3)";
+const char  worker_sql_take[] =
+    "select job_id, tenant_id, kind, attempt, token, soft_seconds, "
+    "hard_seconds, heavy, result_seconds, wait_ms, defer_left, trace_id, "
+    "args, traceparent from work.take($1, $2, $3)";
 const char  worker_sql_give_back[] = "select work.give_back($1, $2)";
 const char  worker_sql_finish[] =
     "select job_id, accepted, wake from work.finish($1, $2, $3)";
