@@ -105,6 +105,11 @@ $(BUILD)/unit/ctl_%: t/unit/ctl_%.c $(wildcard ctl/*.[ch]) $(LIB_ARCHIVE) \
 # It speaks to a Redis.
 $(BUILD)/tools/lease: LIBS += -lhiredis
 
+# And this one to a PostgreSQL.
+$(BUILD)/tools/jobs: LIBS += -lhiredis -lpq
+$(BUILD)/tools/jobs: CFLAGS_ALL += $(patsubst -I%,-isystem %, \
+	$(shell pkg-config --cflags libpq))
+
 $(BUILD)/tools/%: t/tools/%.c $(LIB_ARCHIVE)
 	@mkdir -p $(@D)
 	@echo "  CC $<"
