@@ -26,6 +26,7 @@ static int redis_connect(worker_redis_t *redis);
 static int redis_send(worker_redis_t *redis, const char *const *words);
 static int redis_settle(worker_redis_t *redis);
 static redisReply *redis_answer(worker_redis_t *redis);
+static redisReply *redis_judge(worker_redis_t *redis, redisReply *answer);
 static void redis_lost(worker_redis_t *redis, const char *reason);
 static void redis_away(worker_redis_t *redis);
 static void wake_member(void *data, const char *queue);
@@ -110,6 +111,7 @@ worker_redis_wait(worker_redis_t *redis, const char *const *words,
     int wait_ms)
 {
     int            done, n;
+    void          *reply;
     int64_t        now, end;
     struct pollfd  fd;
 
@@ -126,6 +128,13 @@ worker_redis_wait(worker_redis_t *redis, const char *const *words,
 
     if (!redis_settle(redis)) {
         return NULL;
+    }
+
+    /* it may have come with the replies before it */
+    if (redisGetReplyFromReader(redis->context, &reply) == REDIS_OK
+        && reply != NULL)
+    {
+        return redis_judge(redis, reply);
     }
 
     fd.fd = redis->context->fd;
@@ -318,16 +327,21 @@ redis_settle(worker_redis_t *redis)
 static redisReply *
 redis_answer(worker_redis_t *redis)
 {
-    void        *reply;
-    redisReply  *answer;
+    void  *reply;
 
     if (redisGetReply(redis->context, &reply) != REDIS_OK) {
         redis_lost(redis, redis->context->errstr);
         return NULL;
     }
 
-    answer = reply;
+    return redis_judge(redis, reply);
+}
 
+
+/* NULL: the server is not who it should be. */
+static redisReply *
+redis_judge(worker_redis_t *redis, redisReply *answer)
+{
     if (answer->type == REDIS_REPLY_ERROR
         && voice_redis_elsewhere(voice_span(answer->str, answer->len)))
     {

@@ -22,7 +22,7 @@ $$;
 -- that was empty a moment ago.
 create or replace function core.sweep_lanes(p_queue text) returns void
 language plpgsql volatile set search_path = core, pg_temp
-set enable_seqscan = off set enable_bitmapscan = off
+set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off
 set enable_hashjoin = off set enable_mergejoin = off set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
@@ -106,13 +106,15 @@ $$;
 
 -- Jobs of a lane that are due, the most urgent first.  Priority by priority,
 -- so that what is not due yet costs nothing.  By the clock: the transaction
--- may have begun before the job was there.
+-- may have begun before the job was there.  Without a sort, so that no other
+-- index of queued jobs will do.
 create or replace function core.lane_jobs(
     p_kind text, p_tenant uuid, p_blocked text[], p_head_at timestamptz[],
     p_limit int)
 returns uuid[]
 language plpgsql stable set search_path = core, pg_temp
-set enable_seqscan = off set enable_bitmapscan = off set jit = off
+set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off
+set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
 declare

@@ -374,7 +374,7 @@ $$;
 create or replace function work.due(p_max int)
 returns table (queue text, n bigint, next_ms int)
 language sql volatile security definer set search_path = core, pg_temp
-set enable_seqscan = off set enable_hashjoin = off set jit = off
+set enable_seqscan = off set enable_hashjoin = off set enable_sort = off set jit = off
 as $$
     with queue as (
         select q.name as queue from core.queue q where q.paused_at is null

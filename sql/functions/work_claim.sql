@@ -155,11 +155,12 @@ begin
     v_ids := v_ids[1 : least(v_limit,
                              ceil(cardinality(v_ids)::numeric / v_children))];
 
-    -- what others hold is being cancelled or the like
+    -- What others hold is being cancelled or the like.  By the key: indexes
+    -- of queued jobs have the id, too, but behind a long backlog.
     v_ids := array(
         select h.id
           from (select j.id from core.job j
-                 where j.id = any (v_ids) and j.state = 'queued'
+                 where j.id = any (v_ids) and j.state || '' = 'queued'
                    for update skip locked) h
          order by array_position(v_ids, h.id));
 
