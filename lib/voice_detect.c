@@ -8,7 +8,6 @@
 #include "voice_detect.h"
 
 
-#define FILE_MAX   (1024 * 1024)
 #define WORDS_MAX  3000                /* that are looked at */
 #define TEXT_MAX   (64 * 1024)         /* bytes, too */
 #define CLUE_MAX   40                  /* bytes in the file */
@@ -47,11 +46,10 @@ struct voice_detector_s {
 
 
 typedef struct {
-    voice_detector_t       *detector;
-    voice_lexicon_fault_t  *fault;
-    unsigned                line;
-    size_t                  room;      /* for so many clues */
-    char                   *text;      /* left in the detector's */
+    voice_detector_t  *detector;
+    voice_lines_t      lines;
+    size_t             room;           /* for so many clues */
+    char              *text;           /* left in the detector's */
 } reader_t;
 
 
@@ -61,14 +59,11 @@ typedef struct {
 } votes_t;
 
 
-static voice_rc_t read_file(reader_t *reader, voice_span_t file);
+static voice_rc_t read_file(reader_t *reader);
 static voice_rc_t read_line(reader_t *reader, voice_span_t line);
 static voice_rc_t read_section(reader_t *reader, voice_span_t line);
 static voice_rc_t read_clue(reader_t *reader, voice_span_t text);
 static voice_rc_t add_clue(reader_t *reader, clue_t *clue);
-static voice_rc_t wrong(reader_t *reader, voice_rc_t rc,
-    const char *reason);
-static voice_span_t cut(voice_span_t *text, char at);
 static void merge(voice_detector_t *detector);
 static int compare(const void *one, const void *other);
 static uint32_t find(const voice_detector_t *detector, place_e place,
@@ -84,22 +79,17 @@ static voice_span_t beginning(voice_span_t text);
 
 voice_rc_t
 voice_detector_parse(voice_span_t file, voice_detector_t **detector,
-    voice_lexicon_fault_t *fault)
+    voice_lines_fault_t *fault)
 {
     reader_t    reader;
     voice_rc_t  rc;
 
     *detector = NULL;
-    memset(fault, 0, sizeof(voice_lexicon_fault_t));
     memset(&reader, 0, sizeof(reader_t));
-    reader.fault = fault;
 
-    if (file.len > FILE_MAX) {
-        return wrong(&reader, VOICE_LIMIT, "longer than 1 MiB");
-    }
-
-    if (!voice_text_valid(file)) {
-        return wrong(&reader, VOICE_INVALID, "not UTF-8");
+    rc = voice_lines_begin(&reader.lines, file, fault);
+    if (rc != VOICE_OK) {
+        return rc;
     }
 
     reader.detector = calloc(1, sizeof(voice_detector_t));
@@ -111,7 +101,7 @@ voice_detector_parse(voice_span_t file, voice_detector_t **detector,
     reader.detector->text = malloc(file.len * 3 + 1);
     reader.text = reader.detector->text;
 
-    rc = reader.text == NULL ? VOICE_NOMEM : read_file(&reader, file);
+    rc = reader.text == NULL ? VOICE_NOMEM : read_file(&reader);
 
     if (rc != VOICE_OK) {
         voice_detector_destroy(reader.detector);
@@ -193,23 +183,23 @@ voice_detect_common(const voice_detector_t *detector, voice_span_t language,
 
 
 static voice_rc_t
-read_file(reader_t *reader, voice_span_t file)
+read_file(reader_t *reader)
 {
-    voice_rc_t  rc;
+    voice_rc_t    rc;
+    voice_span_t  line;
 
-    while (file.len > 0) {
-        reader->line++;
+    rc = VOICE_OK;
 
-        rc = read_line(reader, cut(&file, '\n'));
-        if (rc != VOICE_OK) {
-            return rc;
-        }
+    while (rc == VOICE_OK && voice_lines_next(&reader->lines, &line)) {
+        rc = read_line(reader, line);
     }
 
-    reader->line = 0;
+    if (rc == VOICE_OK && reader->detector->count == 0) {
+        rc = voice_lines_wrong(&reader->lines, VOICE_INVALID,
+                               "there is no word");
+    }
 
-    return reader->detector->count == 0
-           ? wrong(reader, VOICE_INVALID, "there is no word") : VOICE_OK;
+    return rc;
 }
 
 
@@ -218,20 +208,17 @@ read_line(reader_t *reader, voice_span_t line)
 {
     voice_rc_t  rc;
 
-    if (line.len == 0 || line.ptr[0] == '#') {
-        return VOICE_OK;
-    }
-
     if (line.ptr[0] == '[') {
         return read_section(reader, line);
     }
 
     if (reader->detector->languages == 0) {
-        return wrong(reader, VOICE_INVALID, "no language stands before it");
+        return voice_lines_wrong(&reader->lines, VOICE_INVALID,
+                                 "no language stands before it");
     }
 
     do {
-        rc = read_clue(reader, cut(&line, ','));
+        rc = read_clue(reader, voice_lines_cut(&line, ','));
     } while (rc == VOICE_OK && line.len > 0);
 
     return rc;
@@ -248,7 +235,8 @@ read_section(reader_t *reader, voice_span_t line)
     detector = reader->detector;
 
     if (detector->languages == VOICE_DETECT_LANGUAGES) {
-        return wrong(reader, VOICE_LIMIT, "more languages than 32");
+        return voice_lines_wrong(&reader->lines, VOICE_LIMIT,
+                                 "more languages than 32");
     }
 
     name = detector->names[detector->languages];
@@ -257,12 +245,14 @@ read_section(reader_t *reader, voice_span_t line)
         || voice_language_canonical(voice_span(line.ptr + 1, line.len - 2),
                                     name) != VOICE_OK)
     {
-        return wrong(reader, VOICE_INVALID, "no language tag in brackets");
+        return voice_lines_wrong(&reader->lines, VOICE_INVALID,
+                                 "no language tag in brackets");
     }
 
     for (i = 0; i < detector->languages; i++) {
         if (strcmp(detector->names[i], name) == 0) {
-            return wrong(reader, VOICE_INVALID, "this language stands twice");
+            return voice_lines_wrong(&reader->lines, VOICE_INVALID,
+                                     "this language stands twice");
         }
     }
 
@@ -282,17 +272,13 @@ read_clue(reader_t *reader, voice_span_t text)
     voice_tokens_t  tokens;
 
     if (text.len > CLUE_MAX) {
-        return wrong(reader, VOICE_INVALID, "a word has at most 40 bytes");
+        return voice_lines_wrong(&reader->lines, VOICE_INVALID,
+                                 "a word has at most 40 bytes");
     }
 
     rc = voice_tokens_read(text, VOICE_TOKEN_SPLIT, &tokens);
     if (rc != VOICE_OK) {
         return rc;
-    }
-
-    while (text.len > 0 && text.ptr[0] == ' ') {
-        text.ptr++;
-        text.len--;
     }
 
     front = text.len > 0 && text.ptr[0] == '-';
@@ -305,8 +291,8 @@ read_clue(reader_t *reader, voice_span_t text)
         || (clue.place != WHOLE
             && (tokens.count > 1 || tokens.items[0].word.len > PART_MAX)))
     {
-        rc = wrong(reader, VOICE_INVALID, "no word, or a part that is too "
-                   "long");
+        rc = voice_lines_wrong(&reader->lines, VOICE_INVALID,
+                               "no word, or a part that is too long");
     }
 
     /* "por favor" is two words */
@@ -348,46 +334,6 @@ add_clue(reader_t *reader, clue_t *clue)
     detector->clues[detector->count++] = *clue;
 
     return VOICE_OK;
-}
-
-
-static voice_rc_t
-wrong(reader_t *reader, voice_rc_t rc, const char *reason)
-{
-    size_t  len;
-
-    len = strlen(reason);
-    len = len < VOICE_LEXICON_REASON ? len : VOICE_LEXICON_REASON - 1;
-
-    memcpy(reader->fault->reason, reason, len);
-    reader->fault->reason[len] = '\0';
-    reader->fault->line = reader->line;
-
-    return rc;
-}
-
-
-/* Takes what stands before a byte, and the byte, off a text. */
-static voice_span_t
-cut(voice_span_t *text, char at)
-{
-    size_t        n;
-    const char   *end;
-    voice_span_t  head;
-
-    end = memchr(text->ptr, at, text->len);
-    n = end == NULL ? text->len : (size_t) (end - text->ptr);
-    head = voice_span(text->ptr, n);
-
-    if (n > 0 && at == '\n' && head.ptr[n - 1] == '\r') {
-        head.len--;
-    }
-
-    n += end == NULL ? 0 : 1;
-    text->ptr += n;
-    text->len -= n;
-
-    return head;
 }
 
 

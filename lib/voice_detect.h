@@ -43,7 +43,7 @@ typedef struct {
  * file's bytes.  VOICE_INVALID or VOICE_LIMIT with the fault, VOICE_NOMEM.
  */
 voice_rc_t voice_detector_parse(voice_span_t file,
-    voice_detector_t **detector, voice_lexicon_fault_t *fault)
+    voice_detector_t **detector, voice_lines_fault_t *fault)
     VOICE_MUST_CHECK;
 void voice_detector_destroy(voice_detector_t *detector);
 

@@ -26,14 +26,13 @@
 
 
 #include "voice_language.h"
+#include "voice_lines.h"
 #include "voice_token.h"
 
 
-#define VOICE_LEXICON_MAX      (1024 * 1024)   /* bytes of a file */
 #define VOICE_LEXICON_WORDS    6               /* of an entry */
 #define VOICE_LEXICON_ENTRIES  50000
 #define VOICE_LEXICON_REACH    10              /* words, of a negator */
-#define VOICE_LEXICON_REASON   120
 
 
 typedef struct voice_lexicon_s  voice_lexicon_t;
@@ -64,19 +63,12 @@ typedef struct {
 } voice_lexicon_head_t;
 
 
-/* Where a file is wrong, and why. */
-typedef struct {
-    unsigned  line;                    /* from 1; 0: the whole */
-    char      reason[VOICE_LEXICON_REASON];
-} voice_lexicon_fault_t;
-
-
 /*
  * Reads a file.  The caller destroys *lexicon, which keeps nothing of the
  * file's bytes.  VOICE_INVALID or VOICE_LIMIT with the fault, VOICE_NOMEM.
  */
 voice_rc_t voice_lexicon_parse(voice_span_t file, voice_lexicon_t **lexicon,
-    voice_lexicon_fault_t *fault) VOICE_MUST_CHECK;
+    voice_lines_fault_t *fault) VOICE_MUST_CHECK;
 void voice_lexicon_destroy(voice_lexicon_t *lexicon);
 
 const voice_lexicon_head_t *voice_lexicon_head(

@@ -3,7 +3,6 @@
  * The reader of lexicon files.
  */
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,8 +14,7 @@
 
 typedef struct {
     voice_lexicon_t        *lexicon;
-    voice_lexicon_fault_t  *fault;
-    unsigned                line;
+    voice_lines_t           lines;
     int                     inside;    /* of a section */
     voice_lexicon_entry_t   entry;     /* kind and value of the section */
     char                   *room;      /* left in the lexicon's text */
@@ -37,7 +35,7 @@ typedef struct {
 } directive_t;
 
 
-static voice_rc_t read_file(reader_t *reader, voice_span_t file);
+static voice_rc_t read_file(reader_t *reader);
 static voice_rc_t read_line(reader_t *reader, voice_span_t line);
 static voice_rc_t read_section(reader_t *reader, voice_span_t line);
 static voice_rc_t read_directive(reader_t *reader, voice_span_t line);
@@ -50,10 +48,6 @@ static voice_rc_t add_entry(reader_t *reader, const voice_tokens_t *tokens,
 static voice_rc_t add_start(reader_t *reader, voice_span_t first,
     unsigned words);
 static char *key_put(char *out, const voice_tokens_t *tokens, int prefix);
-static voice_rc_t wrong(reader_t *reader, voice_rc_t rc, const char *reason,
-    ...) __attribute__((format(printf, 3, 4)));
-static voice_span_t trim(voice_span_t text);
-static voice_span_t cut(voice_span_t *text, char at);
 static int number(voice_span_t text, double *value);
 
 
@@ -73,23 +67,17 @@ static const directive_t  directives[] = {
 
 voice_rc_t
 voice_lexicon_parse(voice_span_t file, voice_lexicon_t **lexicon,
-    voice_lexicon_fault_t *fault)
+    voice_lines_fault_t *fault)
 {
     reader_t    reader;
     voice_rc_t  rc;
 
     *lexicon = NULL;
-    memset(fault, 0, sizeof(voice_lexicon_fault_t));
     memset(&reader, 0, sizeof(reader_t));
-    reader.fault = fault;
 
-    if (file.len > VOICE_LEXICON_MAX) {
-        return wrong(&reader, VOICE_LIMIT, "longer than %d bytes",
-                     VOICE_LEXICON_MAX);
-    }
-
-    if (!voice_text_valid(file)) {
-        return wrong(&reader, VOICE_INVALID, "not UTF-8");
+    rc = voice_lines_begin(&reader.lines, file, fault);
+    if (rc != VOICE_OK) {
+        return rc;
     }
 
     reader.lexicon = calloc(1, sizeof(voice_lexicon_t));
@@ -102,7 +90,7 @@ voice_lexicon_parse(voice_span_t file, voice_lexicon_t **lexicon,
     reader.lexicon->head.ahead = 4;
     reader.room = reader.lexicon->text;
 
-    rc = reader.room == NULL ? VOICE_NOMEM : read_file(&reader, file);
+    rc = reader.room == NULL ? VOICE_NOMEM : read_file(&reader);
 
     if (rc != VOICE_OK) {
         voice_lexicon_destroy(reader.lexicon);
@@ -116,27 +104,25 @@ voice_lexicon_parse(voice_span_t file, voice_lexicon_t **lexicon,
 
 
 static voice_rc_t
-read_file(reader_t *reader, voice_span_t file)
+read_file(reader_t *reader)
 {
-    voice_rc_t  rc;
+    voice_rc_t    rc;
+    voice_span_t  line;
 
-    while (file.len > 0) {
-        reader->line++;
+    rc = VOICE_OK;
 
-        rc = read_line(reader, trim(cut(&file, '\n')));
-        if (rc != VOICE_OK) {
-            return rc;
-        }
+    while (rc == VOICE_OK && voice_lines_next(&reader->lines, &line)) {
+        rc = read_line(reader, line);
     }
 
-    reader->line = 0;
     reader->lexicon->head.entries = reader->lexicon->entries.count;
 
-    if (reader->lexicon->head.entries == 0) {
-        return wrong(reader, VOICE_INVALID, "there is no entry");
+    if (rc == VOICE_OK && reader->lexicon->head.entries == 0) {
+        rc = voice_lines_wrong(&reader->lines, VOICE_INVALID,
+                               "there is no entry");
     }
 
-    return VOICE_OK;
+    return rc;
 }
 
 
@@ -145,10 +131,6 @@ read_line(reader_t *reader, voice_span_t line)
 {
     voice_rc_t    rc;
     voice_span_t  entry;
-
-    if (line.len == 0 || line.ptr[0] == '#') {
-        return VOICE_OK;
-    }
 
     if (line.ptr[0] == '[') {
         return read_section(reader, line);
@@ -159,13 +141,14 @@ read_line(reader_t *reader, voice_span_t line)
     }
 
     do {
-        entry = trim(cut(&line, ','));
+        entry = voice_lines_cut(&line, ',');
 
         /* a line may end with a comma */
         if (entry.len == 0) {
-            return line.len == 0 ? VOICE_OK
-                                 : wrong(reader, VOICE_INVALID,
-                                         "nothing stands between two commas");
+            return line.len == 0
+                   ? VOICE_OK
+                   : voice_lines_wrong(&reader->lines, VOICE_INVALID,
+                                       "nothing stands between two commas");
         }
 
         rc = read_entry(reader, entry);
@@ -185,16 +168,18 @@ read_section(reader_t *reader, voice_span_t line)
     const section_t  *section;
 
     if (line.ptr[line.len - 1] != ']') {
-        return wrong(reader, VOICE_INVALID, "a section has no \"]\"");
+        return voice_lines_wrong(&reader->lines, VOICE_INVALID,
+                                 "a section has no \"]\"");
     }
 
     if (reader->lexicon->head.language[0] == '\0') {
-        return wrong(reader, VOICE_INVALID, "\"language\" must stand before "
-                     "the first section");
+        return voice_lines_wrong(&reader->lines, VOICE_INVALID,
+                                 "\"language\" must stand before the first "
+                                 "section");
     }
 
     line = voice_span(line.ptr + 1, line.len - 2);
-    name = cut(&line, ' ');
+    name = voice_lines_cut(&line, ' ');
     value = 0;
 
     for (i = 0; i < VOICE_ARRAY_SIZE(sections); i++) {
@@ -220,8 +205,9 @@ read_section(reader_t *reader, voice_span_t line)
         return VOICE_OK;
     }
 
-    return wrong(reader, VOICE_INVALID, "a section is [weight -4 .. 4], "
-                 "[factor 0.1 .. 3], [negators] or [contrasts]");
+    return voice_lines_wrong(&reader->lines, VOICE_INVALID,
+                             "a section is [weight -4 .. 4], [factor 0.1 .. "
+                             "3], [negators] or [contrasts]");
 }
 
 
@@ -231,16 +217,18 @@ read_directive(reader_t *reader, voice_span_t line)
     size_t        i;
     voice_span_t  name;
 
-    name = cut(&line, ' ');
+    name = voice_lines_cut(&line, ' ');
 
     for (i = 0; i < VOICE_ARRAY_SIZE(directives); i++) {
         if (voice_span_eq(name, voice_span_str(directives[i].name))) {
-            return directives[i].set(reader, trim(line));
+            return directives[i].set(reader, voice_lines_trim(line));
         }
     }
 
-    return wrong(reader, VOICE_INVALID, "\"%.*s\" is no directive",
-                 (int) (name.len < 40 ? name.len : 40), name.ptr);
+    return voice_lines_wrong(&reader->lines, VOICE_INVALID,
+                             "\"%.*s\" is no directive",
+                             (int) (name.len < 40 ? name.len : 40),
+                             name.ptr);
 }
 
 
@@ -250,7 +238,8 @@ set_language(reader_t *reader, voice_span_t value)
     if (voice_language_canonical(value, reader->lexicon->head.language)
         != VOICE_OK)
     {
-        return wrong(reader, VOICE_INVALID, "no language tag");
+        return voice_lines_wrong(&reader->lines, VOICE_INVALID,
+                                 "no language tag");
     }
 
     return VOICE_OK;
@@ -270,7 +259,8 @@ set_apostrophe(reader_t *reader, voice_span_t value)
         return VOICE_OK;
     }
 
-    return wrong(reader, VOICE_INVALID, "\"apostrophe\" is join or split");
+    return voice_lines_wrong(&reader->lines, VOICE_INVALID,
+                             "\"apostrophe\" is join or split");
 }
 
 
@@ -280,14 +270,15 @@ set_negation(reader_t *reader, voice_span_t value)
     double        ahead, behind;
     voice_span_t  first;
 
-    first = cut(&value, ' ');
+    first = voice_lines_cut(&value, ' ');
 
-    if (!number(first, &ahead) || !number(trim(value), &behind)
+    if (!number(first, &ahead) || !number(voice_lines_trim(value), &behind)
         || ahead < 0 || ahead > VOICE_LEXICON_REACH
         || behind < 0 || behind > VOICE_LEXICON_REACH)
     {
-        return wrong(reader, VOICE_INVALID, "\"negation\" takes two numbers "
-                     "of words, 0 to %d", VOICE_LEXICON_REACH);
+        return voice_lines_wrong(&reader->lines, VOICE_INVALID,
+                                 "\"negation\" takes two numbers of words, 0 "
+                                 "to %d", VOICE_LEXICON_REACH);
     }
 
     reader->lexicon->head.ahead = (unsigned) ahead;
@@ -309,8 +300,9 @@ read_entry(reader_t *reader, voice_span_t text)
     text.len -= prefix ? 1 : 0;
 
     if (text.len > ENTRY_MAX || memchr(text.ptr, '*', text.len) != NULL) {
-        return wrong(reader, VOICE_INVALID, "an entry has at most %d bytes, "
-                     "and \"*\" only at its end", ENTRY_MAX);
+        return voice_lines_wrong(&reader->lines, VOICE_INVALID,
+                                 "an entry has at most %d bytes, and \"*\" "
+                                 "only at its end", ENTRY_MAX);
     }
 
     rc = voice_tokens_read(text, reader->lexicon->head.flags, &tokens);
@@ -328,10 +320,11 @@ read_entry(reader_t *reader, voice_span_t text)
         || i + 1 < tokens.count
         || (prefix && tokens.items[i].word.len < 3))
     {
-        rc = wrong(reader, VOICE_INVALID, "\"%.*s\" is not 1 to %d words; "
-                   "before \"*\" there are 3 bytes at least",
-                   (int) (text.len < 40 ? text.len : 40), text.ptr,
-                   VOICE_LEXICON_WORDS);
+        rc = voice_lines_wrong(&reader->lines, VOICE_INVALID,
+                               "\"%.*s\" is not 1 to %d words; before \"*\" "
+                               "there are 3 bytes at least",
+                               (int) (text.len < 40 ? text.len : 40),
+                               text.ptr, VOICE_LEXICON_WORDS);
     } else {
         rc = add_entry(reader, &tokens, prefix);
     }
@@ -350,8 +343,9 @@ add_entry(reader_t *reader, const voice_tokens_t *tokens, int prefix)
     lexicon_entry_t   entry;
 
     if (reader->lexicon->entries.count == VOICE_LEXICON_ENTRIES) {
-        return wrong(reader, VOICE_LIMIT, "more than %d entries",
-                     VOICE_LEXICON_ENTRIES);
+        return voice_lines_wrong(&reader->lines, VOICE_LIMIT,
+                                 "more than %d entries",
+                                 VOICE_LEXICON_ENTRIES);
     }
 
     memset(&entry, 0, sizeof(lexicon_entry_t));
@@ -362,9 +356,11 @@ add_entry(reader_t *reader, const voice_tokens_t *tokens, int prefix)
     entry.key = voice_span(reader->room, (size_t) (end - reader->room));
 
     if (lexicon_get(&reader->lexicon->entries, entry.key) != NULL) {
-        return wrong(reader, VOICE_INVALID, "\"%.*s\" stands twice",
-                     (int) (entry.key.len < 60 ? entry.key.len : 60),
-                     entry.key.ptr);
+        return voice_lines_wrong(&reader->lines, VOICE_INVALID,
+                                 "\"%.*s\" stands twice",
+                                 (int) (entry.key.len < 60 ? entry.key.len
+                                                           : 60),
+                                 entry.key.ptr);
     }
 
     reader->room = end;
@@ -425,61 +421,6 @@ key_put(char *out, const voice_tokens_t *tokens, int prefix)
     }
 
     return out;
-}
-
-
-static voice_rc_t
-wrong(reader_t *reader, voice_rc_t rc, const char *reason, ...)
-{
-    va_list  args;
-
-    va_start(args, reason);
-    vsnprintf(reader->fault->reason, sizeof(reader->fault->reason), reason,
-              args);
-    va_end(args);
-
-    reader->fault->line = reader->line;
-
-    return rc;
-}
-
-
-static voice_span_t
-trim(voice_span_t text)
-{
-    while (text.len > 0 && (text.ptr[0] == ' ' || text.ptr[0] == '\t')) {
-        text.ptr++;
-        text.len--;
-    }
-
-    while (text.len > 0
-           && (text.ptr[text.len - 1] == ' ' || text.ptr[text.len - 1] == '\t'
-               || text.ptr[text.len - 1] == '\r'))
-    {
-        text.len--;
-    }
-
-    return text;
-}
-
-
-/* Takes what stands before a byte, and the byte, off a text. */
-static voice_span_t
-cut(voice_span_t *text, char at)
-{
-    size_t        n;
-    const char   *end;
-    voice_span_t  head;
-
-    end = text->len == 0 ? NULL : memchr(text->ptr, at, text->len);
-    n = end == NULL ? text->len : (size_t) (end - text->ptr);
-    head = voice_span(text->ptr, n);
-
-    n += end == NULL ? 0 : 1;
-    text->ptr += n;
-    text->len -= n;
-
-    return head;
 }
 
 

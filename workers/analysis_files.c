@@ -24,7 +24,7 @@ typedef struct {
 static voice_lexicon_t *lexicon_read(const worker_settings_t *settings,
     const char *language);
 static char *file_read(const char *path, size_t *len);
-static void file_wrong(const char *path, const voice_lexicon_fault_t *fault);
+static void file_wrong(const char *path, const voice_lines_fault_t *fault);
 
 
 const voice_lexicon_t *
@@ -65,7 +65,7 @@ analysis_detector(const worker_settings_t *settings)
     char                      *file, path[PATH_SIZE];
     size_t                     len;
     voice_rc_t                 rc;
-    voice_lexicon_fault_t      fault;
+    voice_lines_fault_t      fault;
     static voice_detector_t   *detector;
 
     if (detector != NULL) {
@@ -98,7 +98,7 @@ lexicon_read(const worker_settings_t *settings, const char *language)
     size_t                  len;
     voice_rc_t              rc;
     voice_lexicon_t        *lexicon;
-    voice_lexicon_fault_t   fault;
+    voice_lines_fault_t   fault;
 
     snprintf(path, sizeof(path), "%s/sentiment/%s.txt",
              settings->analysis_dir, language);
@@ -132,10 +132,10 @@ file_read(const char *path, size_t *len)
     }
 
     /* a byte more, so that a longer file is seen as too long */
-    bytes = malloc(VOICE_LEXICON_MAX + 1);
+    bytes = malloc(VOICE_LINES_MAX + 1);
 
     if (bytes != NULL) {
-        *len = fread(bytes, 1, VOICE_LEXICON_MAX + 1, in);
+        *len = fread(bytes, 1, VOICE_LINES_MAX + 1, in);
 
         if (ferror(in)) {
             free(bytes);
@@ -150,7 +150,7 @@ file_read(const char *path, size_t *len)
 
 
 static void
-file_wrong(const char *path, const voice_lexicon_fault_t *fault)
+file_wrong(const char *path, const voice_lines_fault_t *fault)
 {
     worker_log(WORKER_LOG_ERROR, "\"%s\", line %u: %s", path, fault->line,
                fault->reason);

@@ -28,7 +28,7 @@ check_sentiment(voice_span_t file, voice_span_t text)
     voice_rc_t              rc;
     voice_lexicon_t        *lexicon;
     voice_sentiment_t       sentiment;
-    voice_lexicon_fault_t   fault;
+    voice_lines_fault_t   fault;
     voice_sentiment_sums_t  sums;
 
     rc = voice_lexicon_parse(file, &lexicon, &fault);
@@ -80,7 +80,7 @@ check_language(voice_span_t file, voice_span_t text)
     voice_rc_t             rc;
     voice_detected_t       detected;
     voice_detector_t      *detector;
-    voice_lexicon_fault_t  fault;
+    voice_lines_fault_t  fault;
 
     rc = voice_detector_parse(file, &detector, &fault);
     require((rc == VOICE_OK) == (detector != NULL));

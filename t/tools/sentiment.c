@@ -24,7 +24,7 @@ read_lexicon(const char *path)
     FILE                   *in;
     size_t                  len;
     voice_lexicon_t        *lexicon;
-    voice_lexicon_fault_t   fault;
+    voice_lines_fault_t   fault;
 
     in = fopen(path, "r");
     if (in == NULL) {

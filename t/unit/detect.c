@@ -18,7 +18,7 @@ static void
 load(void)
 {
     voice_span_t           file;
-    voice_lexicon_fault_t  fault;
+    voice_lines_fault_t  fault;
 
     file = slurp("conf/analysis/languages.txt");
 
@@ -117,7 +117,7 @@ static void
 refuses(const char *file, unsigned line, const char *name)
 {
     voice_detector_t       *other;
-    voice_lexicon_fault_t   fault;
+    voice_lines_fault_t   fault;
 
     ok(voice_detector_parse(voice_span_str(file), &other, &fault)
        == VOICE_INVALID && other == NULL && fault.line == line

@@ -18,7 +18,7 @@ refuses(const char *file, unsigned line, const char *reason)
 {
     voice_rc_t              rc;
     voice_lexicon_t        *lexicon;
-    voice_lexicon_fault_t   fault;
+    voice_lines_fault_t   fault;
 
     rc = voice_lexicon_parse(voice_span_str(file), &lexicon, &fault);
 
@@ -102,7 +102,7 @@ static void
 test_found(void)
 {
     voice_lexicon_t              *lexicon;
-    voice_lexicon_fault_t         fault;
+    voice_lines_fault_t         fault;
     const voice_lexicon_entry_t  *entry;
 
     ok(voice_lexicon_parse(VOICE_SPAN(
@@ -151,9 +151,9 @@ test_large(void)
     size_t                  i, len;
     char                   *file, word[16];
     voice_lexicon_t        *lexicon;
-    voice_lexicon_fault_t   fault;
+    voice_lines_fault_t   fault;
 
-    file = malloc(VOICE_LEXICON_MAX + 1);
+    file = malloc(VOICE_LINES_MAX + 1);
     len = (size_t) snprintf(file, 64, HEAD "[weight 1]\n");
 
     for (i = 0; i < VOICE_LEXICON_ENTRIES; i++) {
@@ -177,7 +177,7 @@ test_large(void)
     len += (size_t) snprintf(file + len, 32, "more\n");
     ok(voice_lexicon_parse(voice_span(file, len), &lexicon, &fault)
        == VOICE_LIMIT, "one more is refused");
-    ok(voice_lexicon_parse(voice_span(file, VOICE_LEXICON_MAX + 1), &lexicon,
+    ok(voice_lexicon_parse(voice_span(file, VOICE_LINES_MAX + 1), &lexicon,
                            &fault) == VOICE_LIMIT, "and a larger file");
 
     free(file);

@@ -22,7 +22,7 @@ load(const char *language)
     char                    path[64];
     voice_span_t            file;
     voice_lexicon_t        *lexicon;
-    voice_lexicon_fault_t   fault;
+    voice_lines_fault_t   fault;
 
     snprintf(path, sizeof(path), "conf/analysis/sentiment/%s.txt", language);
     file = slurp(path);

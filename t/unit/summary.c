@@ -15,7 +15,7 @@ static void
 load(void)
 {
     voice_span_t           file;
-    voice_lexicon_fault_t  fault;
+    voice_lines_fault_t  fault;
 
     file = slurp("conf/analysis/languages.txt");
 
