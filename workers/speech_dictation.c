@@ -11,13 +11,13 @@
 #include <sphinxbase/err.h>
 
 #include "../lib/voice_language.h"
+#include "speech_decoder.h"
 #include "speech_dictation.h"
 #include "speech_domain.h"
 
 
-#define MODEL     "/usr/share/pocketsphinx/model/en-us/en-us.lm.bin"
-#define TEXT_MAX  8192                 /* bytes of an utterance's text */
-#define FRAMES    100                  /* in a second */
+#define MODEL   "/usr/share/pocketsphinx/model/en-us/en-us.lm.bin"
+#define FRAMES  100                    /* in a second */
 
 
 struct speech_dictation_s {
@@ -28,16 +28,13 @@ struct speech_dictation_s {
 
 /* What is added up over the words. */
 typedef struct {
-    char    text[TEXT_MAX];
-    size_t  len;
-    double  posterior;                 /* times frames */
-    double  frames;
+    speech_text_t  text;
+    double         posterior;          /* times frames */
+    double         frames;
 } tally_t;
 
 
-static int begin(ps_decoder_t *decoder);
 static void read_words(ps_decoder_t *decoder, tally_t *tally);
-static int word_add(tally_t *tally, const char *word);
 
 
 speech_dictation_t *
@@ -116,7 +113,7 @@ speech_dictate(speech_dictation_t *dictation, const voice_audio_t *audio,
 
     decoder = dictation->decoder;
 
-    if (!begin(decoder)
+    if (!speech_decoder_begin(decoder, NULL)
         || ps_process_raw(decoder, audio->samples, audio->count, FALSE, TRUE)
            < 0
         || ps_end_utt(decoder) < 0)
@@ -127,27 +124,12 @@ speech_dictate(speech_dictation_t *dictation, const voice_audio_t *audio,
     memset(&tally, 0, sizeof(tally_t));
     read_words(decoder, &tally);
 
-    dictated->text = strdup(tally.text);
+    dictated->text = strdup(tally.text.bytes);
     dictated->confidence = tally.frames > 0 ? tally.posterior / tally.frames
                                             : 0;
     dictated->seconds = tally.frames / FRAMES;
 
     return dictated->text == NULL ? VOICE_NOMEM : VOICE_OK;
-}
-
-
-/* As speech_recogniser.c does: nothing of what was heard before counts. */
-
-static int
-begin(ps_decoder_t *decoder)
-{
-    cmn_t  *cmn;
-
-    cmn = ps_get_feat(decoder)->cmn_struct;
-    memset(cmn->sum, 0, sizeof(mfcc_t) * cmn->veclen);
-    cmn->nframe = 0;
-
-    return ps_start_stream(decoder) == 0 && ps_start_utt(decoder) == 0;
 }
 
 
@@ -173,38 +155,13 @@ read_words(ps_decoder_t *decoder, tally_t *tally)
         ps_seg_frames(segment, &from, &to);
         posterior = ps_seg_prob(segment, &acoustic, &language, &back);
 
-        if (to >= from && word_add(tally, ps_seg_word(segment))) {
+        if (to >= from
+            && speech_text_add(&tally->text, ps_seg_word(segment)))
+        {
             frames = to - from + 1;
             tally->frames += frames;
             tally->posterior += frames * fmin(1, logmath_exp(logs,
                                                              posterior));
         }
     }
-}
-
-
-/* Fillers are no words; "read(2)" is "read". */
-
-static int
-word_add(tally_t *tally, const char *word)
-{
-    size_t  n;
-
-    n = strcspn(word, "(");
-
-    if (n == 0 || word[0] == '<' || word[0] == '['
-        || tally->len + n + 2 > TEXT_MAX)
-    {
-        return 0;
-    }
-
-    if (tally->len > 0) {
-        tally->text[tally->len++] = ' ';
-    }
-
-    memcpy(tally->text + tally->len, word, n);
-    tally->len += n;
-    tally->text[tally->len] = '\0';
-
-    return 1;
 }

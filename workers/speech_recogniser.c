@@ -11,6 +11,7 @@
 #include <pocketsphinx.h>
 #include <sphinxbase/err.h>
 
+#include "speech_decoder.h"
 #include "speech_domain.h"
 #include "speech_recogniser.h"
 
@@ -19,7 +20,6 @@
 #define SEARCH_NAME    (SPEECH_NAME_MAX + 16)
 #define CEPSTRA_MAX    64
 #define CHUNK          1600            /* samples between two partials */
-#define TEXT_MAX       4096
 #define PHONES         "phones"
 
 /*
@@ -56,11 +56,10 @@ typedef struct {
 
 
 typedef struct {
-    char    text[TEXT_MAX];
-    size_t  len;
-    int     frames;                    /* of words and pauses */
-    int     word_frames;
-    double  fit;                       /* sum over all frames */
+    speech_text_t  text;
+    int            frames;             /* of words and pauses */
+    int            word_frames;
+    double         fit;                /* sum over all frames */
 } tally_t;
 
 
@@ -77,7 +76,6 @@ struct speech_recogniser_s {
 static ps_decoder_t *decoder_create(speech_recogniser_t *recogniser);
 static voice_rc_t grammar_load(speech_recogniser_t *recogniser,
     const speech_sound_t *sound, char *name);
-static int search_begin(ps_decoder_t *decoder, const char *name);
 static voice_rc_t loop_run(speech_recogniser_t *recogniser,
     const voice_audio_t *audio, scores_t *scores);
 static double stretch(const double *sums, int from, int to);
@@ -90,7 +88,6 @@ static voice_rc_t hearing_read(speech_recogniser_t *recogniser,
 static void segment_add(const segment_t *segment, scores_t *scores,
     tally_t *tally);
 static double worst_part(scores_t *scores);
-static int word_add(tally_t *tally, const char *word);
 static void hearing_judge(speech_hearing_t *hearing);
 static void hearing_reject(speech_hearing_t *hearing,
     speech_verdict_e verdict);
@@ -288,26 +285,6 @@ grammar_load(speech_recogniser_t *recogniser, const speech_sound_t *sound,
 }
 
 
-/*
- * Begins a pass that owes nothing to those before it: without this the
- * cepstral mean would be that of all that was ever heard.
- */
-
-static int
-search_begin(ps_decoder_t *decoder, const char *name)
-{
-    cmn_t  *cmn;
-
-    cmn = ps_get_feat(decoder)->cmn_struct;
-    memset(cmn->sum, 0, sizeof(mfcc_t) * cmn->veclen);
-    cmn->nframe = 0;
-
-    return ps_set_search(decoder, name) == 0
-           && ps_start_stream(decoder) == 0
-           && ps_start_utt(decoder) == 0;
-}
-
-
 /* The first pass: what phones alone can make of the sound. */
 
 static voice_rc_t
@@ -319,7 +296,7 @@ loop_run(speech_recogniser_t *recogniser, const voice_audio_t *audio,
     ps_seg_t      *segment;
     ps_decoder_t  *decoder = recogniser->decoder;
 
-    if (!search_begin(decoder, PHONES)) {
+    if (!speech_decoder_begin(decoder, PHONES)) {
         return VOICE_FAILED;
     }
 
@@ -373,7 +350,7 @@ grammar_run(speech_recogniser_t *recogniser, const char *name,
     voice_rc_t     rc = VOICE_OK;
     ps_decoder_t  *decoder = recogniser->decoder;
 
-    if (!search_begin(decoder, name)) {
+    if (!speech_decoder_begin(decoder, name)) {
         return VOICE_FAILED;
     }
 
@@ -403,7 +380,7 @@ grammar_run(speech_recogniser_t *recogniser, const char *name,
 static voice_rc_t
 grammar_stream(speech_recogniser_t *recogniser, const speech_sound_t *sound)
 {
-    char         last[TEXT_MAX] = "";
+    char         last[SPEECH_TEXT_MAX] = "";
     size_t       i, n;
     const char  *text;
 
@@ -441,7 +418,7 @@ hearing_read(speech_recogniser_t *recogniser, scores_t *scores,
     speech_hearing_t *hearing)
 {
     int32      acoustic, language, back;
-    tally_t    tally = { .len = 0 };
+    tally_t    tally = { .frames = 0 };
     segment_t  segment;
     ps_seg_t  *next;
 
@@ -469,7 +446,7 @@ hearing_read(speech_recogniser_t *recogniser, scores_t *scores,
     hearing->worst = worst_part(scores);
     hearing->covered = (double) tally.word_frames * FRAME_MS
                        / hearing->speech_ms;
-    hearing->text = strdup(tally.text);
+    hearing->text = strdup(tally.text.bytes);
     if (hearing->text == NULL) {
         return VOICE_NOMEM;
     }
@@ -489,7 +466,7 @@ segment_add(const segment_t *segment, scores_t *scores, tally_t *tally)
     tally->frames += n;
     tally->fit += segment->fit;
 
-    if (!word_add(tally, segment->word)) {
+    if (!speech_text_add(&tally->text, segment->word)) {
         return;
     }
 
@@ -522,33 +499,6 @@ worst_part(scores_t *scores)
     }
 
     return worst;
-}
-
-
-/* Fillers and empty transitions are no words; "read(2)" is "read". */
-
-static int
-word_add(tally_t *tally, const char *word)
-{
-    size_t  n;
-
-    n = strcspn(word, "(");
-
-    if (n == 0 || word[0] == '<' || word[0] == '['
-        || tally->len + n + 2 > TEXT_MAX)
-    {
-        return 0;
-    }
-
-    if (tally->len > 0) {
-        tally->text[tally->len++] = ' ';
-    }
-
-    memcpy(tally->text + tally->len, word, n);
-    tally->len += n;
-    tally->text[tally->len] = '\0';
-
-    return 1;
 }
 
 
