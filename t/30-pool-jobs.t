@@ -11,6 +11,7 @@ use Test::More;
 
 use lib 't/lib';
 use Voice;
+use Voice::Kill;
 
 my $voice = Voice->start(workers => 1, settings => {
     'queue probe' => 1, beat_ms => 200, grace_seconds => 1,
@@ -26,6 +27,7 @@ results_in_redis();
 prefetch();
 behind_a_long_job();
 behind_a_crash();
+postgres_lost();
 soft_limit();
 hard_limit();
 cancelled();
@@ -126,6 +128,20 @@ sub behind_a_crash {
     is(of('sum(attempt - lost)', $long), 1, 'which is no attempt');
     is(of('sum(attempt) || \' \' || sum(lost)', @others), '3 0',
        'the others are innocent');
+}
+
+
+# Held jobs go on without it; their ends are told when it is back.
+sub postgres_lost {
+    my @jobs = add(40, args => '{"work_ms": 50, "echo": "x"}');
+    wake();
+    ok($voice->wait_for(sub {
+        of("count(*) filter (where state = 'done')", @jobs) > 3 }, 30),
+       'some jobs of a batch have ended');
+
+    ok(kill_service($voice, 'postgres'), 'PostgreSQL dies and comes back');
+    ok(done(@jobs), 'and all of them end');
+    is(of('sum(attempt - lost)', @jobs), 40, 'by one attempt each');
 }
 
 
