@@ -36,7 +36,8 @@ begin
 end
 $$;
 
--- For who adds a member: until his commit the group does not end.
+-- For who adds a member: until his commit the group does not end.  Not a
+-- shared lock: a member that adds others takes the group again when it ends.
 create or replace function core.join_group(p_group uuid) returns void
 language plpgsql volatile set search_path = core, pg_temp
 as $$
@@ -44,7 +45,7 @@ begin
     perform from core.job_group g
       where g.tenant_id = core.tenant() and g.id = p_group
         and g.ended_at is null
-        for share;
+        for update;
 
     if not found then
         raise exception 'group "%" has ended', p_group;

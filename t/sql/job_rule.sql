@@ -221,6 +221,34 @@ select core.close_group(core.open_group());
 select is((select count(*) from core.job_group where ended_at is null),
           0::bigint, 'so does one without a finalizer');
 
+-- whoever ends the last member is told whom to wake; the finalizer belongs to
+-- the trace of who opened the group
+select pg_temp.clear();
+select set_config('voice.trace',
+    '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', true);
+insert into note (name, id) values ('traced', core.open_group('last'))
+on conflict (name) do update set id = excluded.id;
+select set_config('voice.trace', '', true);
+select pg_temp.add('only', pg_temp.id('traced'));
+select core.close_group(pg_temp.id('traced'));
+create temp table last as select h.* from pg_temp.held() h;
+select is((select f.wake from last j,
+                  work.fail(j.id, j.token, 'x', false, 0) f), '{last}',
+          'a failure that ends a group tells whom to wake');
+select results_eq(
+    $$ select j.trace_id, j.traceparent from core.job j
+        where j.kind = 'last' $$,
+    $$ values ('0af7651916cd43dd8448eb211c80319c',
+               '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01') $$,
+    'the finalizer goes on with the group''s trace');
+select core.use_tenant('00000000-0000-7000-8000-00000000000a');
+select core.add_chain('[{"kind": "rule"}, {"kind": "rule"}]');
+update core.job set traceparent = 'of the chain' where chain is not null;
+select pg_temp.work();
+select is((select j.traceparent from core.job j where j.state = 'queued'
+             and j.kind = 'rule'), 'of the chain',
+          'a step goes on with the trace of the one before');
+
 -- a member that is a chain, and one that is a group
 select pg_temp.clear();
 insert into note (name, id)

@@ -151,14 +151,28 @@ sub call {
 }
 
 
-# A job that was given up.
+# A job that was given up in its first attempt, and one of all that jobs leave
+# behind: nothing waits.
 sub dead {
     my ($voice, $owner, $id) = @_;
 
-    $id->{jobs} = $voice->sql("select core.add_job('probe', '{}') from
-        core.use_tenant('$owner->{tenant_id}', null, 'system', null, '')");
-    $voice->sql("update core.job set state = 'dead', ended_at = now()
-                  where id = '$id->{jobs}'");
+    my $tenant = $owner->{tenant_id};
+    my $under = "core.use_tenant('$tenant', null, 'system', null, '')";
+
+    $voice->sql("select core.close_group(core.open_group('probe')),
+                        core.add_unique_job('probe', 'key') from $under;
+        update core.job set state = 'cancelled', ended_at = now()
+         where tenant_id = '$tenant' and state = 'queued';
+        insert into core.job_share (tenant_id, kind, weight)
+        values ('$tenant', 'validation', 2)");
+
+    $id->{jobs} = $voice->sql("select core.add_job('probe', '{}')
+                                 from $under");
+    $voice->sql("update core.job set state = 'running', attempt = 1,
+            token = 1, worker = 'test', claimed_at = now(),
+            lease_until = now() where id = '$id->{jobs}';
+        update core.job set state = 'dead', ended_at = now(),
+            lease_until = null where id = '$id->{jobs}'");
 }
 
 
