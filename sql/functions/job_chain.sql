@@ -90,14 +90,14 @@ begin
     perform core.add_step(new, new.chain, new.result);
     perform core.use_tenant(v_tenant);
 
-    return null;
+    return new;
 end
 $$;
 
--- By its name it comes before job_group_ended: the next step is a member of
--- the group before it is asked whether there are any.
+-- Before, so that of jobs which end in one statement all next steps are there
+-- when job_group_ended asks whether a group has members left.
 create or replace trigger job_chain_done
-    after update of state on core.job for each row
+    before update of state on core.job for each row
     when (new.chain is not null and new.state = 'done'
           and old.state <> 'done')
     execute function core.job_chain_done();

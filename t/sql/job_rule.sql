@@ -276,6 +276,26 @@ select is((select g.depth from core.job_group g
             where g.id = pg_temp.id('inner')), 1,
           'groups know how deep they are');
 
+-- members that end in one statement
+select pg_temp.clear();
+insert into note (name, id)
+values ('batch', core.open_group('last', '{"name": "last"}'))
+on conflict (name) do update set id = excluded.id;
+select pg_temp.add('a', pg_temp.id('batch'));
+select core.add_chain('[{"kind": "rule", "args": {"name": "b"}},
+                        {"kind": "rule", "args": {"name": "c"}}]',
+                      p_group => pg_temp.id('batch'));
+select core.close_group(pg_temp.id('batch'));
+select work.finish(array_agg(t.job_id), array_agg(t.token),
+                   array_fill(null::jsonb, array[2]))
+  from work.take('w', 'rule', 2) t;
+select is((select count(*) from core.job where state = 'done'), 2::bigint,
+          'a member and a step that end together');
+select is((select count(*) from core.job where kind = 'last'), 0::bigint,
+          'leave the next step in the group');
+select is(pg_temp.work(), 'c', 'which is to come');
+select is(pg_temp.work('last'), 'last', 'before the group ends');
+
 -- unique jobs
 select pg_temp.clear();
 create temp table made (n int generated always as identity, job_id uuid,
