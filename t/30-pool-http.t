@@ -105,6 +105,11 @@ ok($r->{retryable}, 'and worth trying again');
 $r = call('/garbage');
 is($r->{result}, 'broken', 'what is no HTTP is broken');
 
+$r = call('/silent', 'timeout_ms=60000', 'cancel_ms=200');
+is($r->{result}, 'aborted', 'a call of a job that is cancelled ends');
+$r = call('/busy', 'retries=3', 'cancel_ms=200');
+is($r->{result}, 'aborted', 'so does its wait for another attempt');
+is($r->{attempts}, 1, 'which is not made');
 $r = call('/silent', 'timeout_ms=200');
 is($r->{result}, 'timeout', 'a silent host times out');
 cmp_ok($r->{total_ms}, '<', 2000, 'in its time');

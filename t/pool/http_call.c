@@ -9,8 +9,11 @@
 #include <curl/curl.h>
 #include <jansson.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/time.h>
 
+#include "../../workers/worker_child.h"
 #include "../../workers/worker_clock.h"
 #include "../../workers/worker_http.h"
 
@@ -22,16 +25,23 @@ typedef struct {
     int                    pause_ms;   /* before each piece */
     int                    prepared;   /* how often prepare was called */
     int                    abort;      /* bool: prepare refuses */
+    int                    cancel_ms;  /* the job is cancelled then; 0 */
     char                   header[256];
 } call_t;
 
 
 static int call_option(call_t *call, const char *name, const char *value);
 static int call_special(call_t *call, const char *name, const char *value);
+static void call_cancel(int ms);
+static void on_alarm(int number);
 static void call_print(const call_t *call, const worker_http_reply_t *reply);
 static long on_read(void *data, char *buf, size_t size);
 static int on_prepare(void *data, worker_http_request_t *request,
     int attempt);
+
+
+/* Where the job is that this process runs. */
+static worker_held_t  held;
 
 
 int
@@ -67,6 +77,8 @@ main(int argc, char **argv)
     call.request.url = argv[1];
     curl_global_init(CURL_GLOBAL_DEFAULT);
 
+    call_cancel(call.cancel_ms);
+
     for (n = 0; n < call.calls; n++) {
         worker_http_call(&call.request, &reply);
         call_print(&call, &reply);
@@ -77,6 +89,37 @@ main(int argc, char **argv)
     curl_global_cleanup();
 
     return 0;
+}
+
+
+/* A job that the supervisor, a timer here, cancels. */
+static void
+call_cancel(int ms)
+{
+    struct itimerval     timer;
+    static worker_job_t  job;
+
+    if (ms == 0) {
+        return;
+    }
+
+    worker_held_fill(&held, "job", 1);
+    job.held = &held;
+    worker_child_job(&job);
+
+    memset(&timer, 0, sizeof(timer));
+    timer.it_value.tv_sec = ms / 1000;
+    timer.it_value.tv_usec = ms % 1000 * 1000;
+    signal(SIGALRM, on_alarm);
+    setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+
+static void
+on_alarm(int number)
+{
+    (void) number;
+    worker_held_cancel_own(&held);
 }
 
 
@@ -97,7 +140,8 @@ call_option(call_t *call, const char *name, const char *value)
         { "retries", &r->retries },
         { "calls", &call->calls },
         { "pause_ms", &call->pause_ms },
-        { "abort", &call->abort }
+        { "abort", &call->abort },
+        { "cancel_ms", &call->cancel_ms }
     };
 
     const struct {
