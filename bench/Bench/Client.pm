@@ -10,6 +10,10 @@ use warnings;
 use IPC::Open2 qw(open2);
 
 
+my %alive;      # clients that run, by pid
+my $owner = $$;
+
+
 # start(env => {...}, command => [...])
 sub start {
     my ($class, %arg) = @_;
@@ -17,13 +21,14 @@ sub start {
     local @ENV{keys %{$arg{env}}} = values %{$arg{env}};
     my $self = bless { name => $arg{command}[-1] }, $class;
     $self->{pid} = open2($self->{out}, $self->{in}, @{$arg{command}});
+    $alive{$self->{pid}} = 1;
     $self->line('ready');
 
     return $self;
 }
 
 
-# The numbers of a command; before => sub {} is called when it is warm.
+# The numbers of a command; warm => sub {} is called when it is warm.
 sub ask {
     my ($self, $command, %arg) = @_;
 
@@ -35,7 +40,10 @@ sub ask {
         $arg{warm}->();
     }
 
-    return split ' ', $self->line('figures');
+    my @figures = split ' ', $self->line('figures');
+    die "bench: $self->{name} fails: $command\n" if !@figures;
+
+    return @figures;
 }
 
 
@@ -54,6 +62,14 @@ sub stop {
 
     close $self->{in};
     waitpid $self->{pid}, 0;
+    delete $alive{$self->{pid}};
+}
+
+
+# What it waits for may have ended before it.
+END {
+    local ($?, $@, $!);
+    kill 'KILL', keys %alive if $$ == $owner;
 }
 
 

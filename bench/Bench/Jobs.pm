@@ -44,7 +44,9 @@ use constant SQL => <<'END';
     end
     $$;
 
+    grant execute on all functions in schema bench to bench;
     reset role;
+    grant usage on schema core to bench;
     grant select on core.job to bench;
     create policy bench on core.job for select to bench using (true);
 
@@ -81,7 +83,7 @@ sub start {
         die "bench: $name is off\n" if $voice->sql("show $name") ne 'on';
     }
 
-    $voice->configure_workers({ 'queue probe' => CHILDREN,
+    $voice->configure_workers({ 'queue probe' => CHILDREN, child_jobs => 1e8,
                                 log_level => 'warn' });
     $voice->sql("create role bench login password 'bench'");
     $voice->sql(SQL);
@@ -121,8 +123,8 @@ sub ask { my ($self, @command) = @_; return $self->{client}->ask(@command) }
 sub drop {
     my ($self) = @_;
 
-    $self->{voice}->sql('truncate core.job cascade;'
-                        . ' vacuum analyze core.job; checkpoint');
+    $self->{voice}->sql('set client_min_messages = warning;'
+        . ' truncate core.job cascade; vacuum analyze core.job; checkpoint');
 }
 
 
