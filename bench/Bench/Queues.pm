@@ -21,7 +21,7 @@ use constant {
     UP     => 60,          # seconds that a broker or worker may take to start
 };
 
-my $runs = 0;
+my $runs = 0;              # each has a database of Redis, or a queue
 my @groups;                # of processes, which end with the benchmark
 my $owner = $$;
 
@@ -85,7 +85,7 @@ sub celery {
 
     my $broker = $arg{broker};
     my $redis = $broker->isa('Bench::Server');
-    my $base = $runs++ % 16;
+    my $base = $runs++;
     my $peers = "$Bench::Server::ROOT/bench/peers";
     my %env = (PYTHONPATH => $peers, PYTHONDONTWRITEBYTECODE => 1,
         BENCH_BROKER => $redis
@@ -93,11 +93,11 @@ sub celery {
             : "amqp://guest:guest\@127.0.0.1:$broker->{port}//",
         BENCH_RESULTS => $arg{results}
             ? "redis://127.0.0.1:$arg{results}{port}/$base" : '',
-        BENCH_CONFIRM => $arg{confirm} ? 1 : 0);
+        BENCH_QUEUE => "jobs$base", BENCH_CONFIRM => $arg{confirm} ? 1 : 0);
 
     return $class->queue(%arg, env => \%env,
         workers => [[PYTHON, '-m', 'celery', '-A', 'jobs_celery', 'worker',
-                     qw(-P prefork -c 2 --without-gossip --without-mingle
+                     '-n', "jobs$base\@localhost", qw(-P prefork -c 2 --without-gossip --without-mingle
                         --without-heartbeat -l WARNING)]],
         client => [PYTHON, "$peers/jobs_celery_client.py"]);
 }
@@ -108,7 +108,7 @@ sub bullmq {
     my ($class, %arg) = @_;
 
     my $to = "$Bench::Server::ROOT/build/bullmq";
-    my %env = (NODE_ENV => 'production', BENCH_BASE => $runs++ % 16,
+    my %env = (NODE_ENV => 'production', BENCH_BASE => $runs++,
         BENCH_REDIS_PORT => $arg{broker}{port},
         BENCH_CONCURRENCY => $arg{concurrency},
         BENCH_RESULTS => $arg{results} ? 1 : 0);

@@ -18,7 +18,7 @@ app.conf.update(
     accept_content=["json"],
     result_expires=3600,
     worker_prefetch_multiplier=4,
-    task_default_queue="jobs",
+    task_default_queue=os.environ["BENCH_QUEUE"],
     enable_utc=True,
     # workers are stopped while others are measured
     broker_heartbeat=0,

@@ -20,6 +20,7 @@ import time
 
 SIZE = 8 * 2_000_000
 
+queue = os.environ["BENCH_QUEUE"]
 slots = os.open(os.environ["BENCH_SLOTS"], os.O_RDWR | os.O_CREAT, 0o600)
 os.ftruncate(slots, SIZE)
 
@@ -44,10 +45,10 @@ def left():
         channel = connection.default_channel
         if hasattr(channel, "client"):
             pipe = channel.client.pipeline()
-            pipe.llen("jobs")
+            pipe.llen(queue)
             pipe.hlen("unacked")
             return sum(pipe.execute())
-        return channel.queue_declare("jobs", passive=True).message_count
+        return channel.queue_declare(queue, passive=True).message_count
 
 
 def wait(n):
@@ -143,13 +144,13 @@ def later(n, singles):
 
 
 def drop():
-    purge("jobs")
+    purge(queue)
     return [0]
 
 
-def purge(queue):
+def purge(name):
     with app.connection_for_write() as connection:
-        connection.default_channel.queue_purge(queue)
+        connection.default_channel.queue_purge(name)
 
 
 commands = {f.__name__: f for f in (fill, load, rate, standing, paced, later,

@@ -33,6 +33,7 @@
 
 static int ended(long job);
 static void wait_for(long job);
+static long batch_last(long job);
 static void wait_all(void);
 static void begun_read(long count);
 static void percentiles(const int64_t *times, long count);
@@ -170,6 +171,18 @@ wait_for(long job)
 }
 
 
+/* The last of the batch in which a job was made. */
+static long
+batch_last(long job)
+{
+    while (ids[job][0] == '\0') {
+        job++;
+    }
+
+    return job;
+}
+
+
 /* Nothing is queued, nothing runs. */
 static void
 wait_all(void)
@@ -289,11 +302,11 @@ command_standing(const long *n)
     order = (order_t) { client.tenant, n[0], n[2], 0, n[0], n[0], 0 };
 
     while (done < n[1]) {
-        wait_for(done);
+        wait_for(batch_last(done));
 
         do {
-            done++;
-        } while (ids[done - 1][0] == '\0' || ended(done));
+            done = batch_last(done) + 1;
+        } while (done < order.next && ended(batch_last(done)));
 
         if (warm == 0 && done > n[1] / 5) {
             printf("warm\nfigures");
