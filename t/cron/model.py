@@ -247,7 +247,7 @@ def reasons(rule, zone, after, ours, theirs):
     # who looks for the 31st from 20 February on gets to 3 March
     start = datetime.fromtimestamp(after, zone)
     size = calendar.monthrange(start.year, start.month)[1]
-    over = [d for d in rule.days if d > size]
+    over = [d for d in rule.days if d > size and not rule.any_day]
     if over:
         start = datetime(start.year, start.month, 1, tzinfo=zone) \
             + timedelta(days=over[0] - 1)
