@@ -117,8 +117,7 @@ struct ngx_voice_ctx_s {
     ngx_str_t                   host_tenant;   /* UUID; empty: nobody's */
     ngx_voice_operation_t      *operation; /* NULL: no route */
     const ngx_voice_policy_t   *policy;    /* of operation or location */
-    const ngx_voice_tenant_t   *tenant;    /* NULL: none, or not known */
-    ngx_voice_tenant_t         *tenants[2];    /* as rooms */
+    ngx_voice_tenant_t         *tenant;    /* NULL: none, or not known */
     voice_match_t               match;
     ngx_voice_error_t           error;
     ngx_str_t                   origin;    /* of a page elsewhere, or empty */

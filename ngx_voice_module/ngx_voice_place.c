@@ -23,11 +23,17 @@ static ngx_int_t ngx_voice_tenant_take(ngx_voice_main_conf_t *mcf,
 static void ngx_voice_tenant_answered(ngx_voice_ctx_t *ctx, ngx_int_t rc,
     const void *record);
 static ngx_voice_tenant_t *ngx_voice_tenant_room(ngx_voice_ctx_t *ctx);
+static void ngx_voice_tenant_found(ngx_voice_ctx_t *ctx,
+    ngx_voice_tenant_t *tenant);
 static ngx_int_t ngx_voice_tenant_known(ngx_voice_ctx_t *ctx,
     const ngx_str_t *id, const u_char *key, ngx_voice_tenant_t *tenant);
 static ngx_int_t ngx_voice_tenant_judge(ngx_voice_ctx_t *ctx);
 static void ngx_voice_tenant_key(u_char key[NGX_VOICE_TABLE_KEY],
     const ngx_str_t *id);
+
+
+/* What comes where the request has a record already. */
+static ngx_voice_tenant_t  ngx_voice_tenant_spare;
 
 
 static const ngx_voice_question_t  ngx_voice_host_question = {
@@ -117,7 +123,7 @@ ngx_voice_find_tenant(ngx_voice_ctx_t *ctx)
 
     if (ngx_voice_tenant_known(ctx, &id, key, tenant) == NGX_OK) {
         ngx_voice_count(ctx->conf, NGX_VOICE_COUNT_tenant_hits, 1);
-        ctx->tenant = tenant;
+        ngx_voice_tenant_found(ctx, tenant);
         return ngx_voice_tenant_judge(ctx);
     }
 
@@ -282,7 +288,7 @@ ngx_voice_tenant_answered(ngx_voice_ctx_t *ctx, ngx_int_t rc,
 
         } else {
             ngx_memcpy(tenant, record, sizeof(ngx_voice_tenant_t));
-            ctx->tenant = tenant;
+            ngx_voice_tenant_found(ctx, tenant);
             rc = ngx_voice_tenant_judge(ctx);
         }
 
@@ -303,20 +309,25 @@ ngx_voice_tenant_answered(ngx_voice_ctx_t *ctx, ngx_int_t rc,
 }
 
 
-/* For the next record, beside the one that the request has. */
+/* For a record: a stream is judged often, and has room for one. */
 static ngx_voice_tenant_t *
 ngx_voice_tenant_room(ngx_voice_ctx_t *ctx)
 {
-    ngx_voice_tenant_t  **room;
+    return ctx->tenant == NULL
+           ? ngx_palloc(ctx->request->pool, sizeof(ngx_voice_tenant_t))
+           : &ngx_voice_tenant_spare;
+}
 
-    room = &ctx->tenants[ctx->tenant != NULL
-                         && ctx->tenant == ctx->tenants[0]];
 
-    if (*room == NULL) {
-        *room = ngx_palloc(ctx->request->pool, sizeof(ngx_voice_tenant_t));
+static void
+ngx_voice_tenant_found(ngx_voice_ctx_t *ctx, ngx_voice_tenant_t *tenant)
+{
+    if (ctx->tenant == NULL) {
+        ctx->tenant = tenant;
+
+    } else {
+        ngx_memcpy(ctx->tenant, tenant, sizeof(ngx_voice_tenant_t));
     }
-
-    return *room;
 }
 
 
