@@ -278,13 +278,17 @@ sub captures {
 # --- methods and paths ----------------------------------------------------
 
 sub methods {
-    my %allowed;
-    $allowed{$_->{path}}{$_->{method}} = 1 for @operations;
+    my %allowed = map { $_->{path} => {} } @operations;
     my @bad;
 
     for my $path (sort keys %allowed) {
         my $url = $path;
         $url =~ s/\{\w+\}/$nobody/g;
+        # "/jobs/{id}" has methods of "/jobs/probe", too
+        $allowed{$path}{$_->{method}} = 1 for grep {
+            my $pattern = $_->{path} =~ s/\{\w+\}/[^\/]+/gr;
+            $url =~ /^$pattern$/;
+        } @operations;
         my @allow = sort keys %{$allowed{$path}}, 'OPTIONS',
             $allowed{$path}{GET} ? 'HEAD' : ();
 

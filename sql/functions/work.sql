@@ -284,6 +284,19 @@ as $$
       from core.job_kind k where k.kind = p_job.kind
 $$;
 
+create or replace function core.count_lost(p_kind text, p_state text)
+returns void
+language plpgsql volatile set search_path = core, pg_temp
+as $$
+begin
+    perform core.count('jobs_rescued', p_kind);
+
+    if p_state = 'dead' then
+        perform core.count('jobs_dead', p_kind);
+    end if;
+end
+$$;
+
 create or replace function work.rescue() returns text[]
 language plpgsql volatile security definer set search_path = core, pg_temp
 as $$
@@ -317,7 +330,7 @@ begin
             continue;
         end;
 
-        perform core.count('jobs_rescued', j.kind);
+        perform core.count_lost(j.kind, v_state);
         v_wake := v_wake || case when v_state = 'queued' then array[j.queue]
                                  else core.woken() end;
     end loop;
@@ -358,7 +371,7 @@ begin
            run_at = now(), sent_at = null, lost = j.lost + 1,
            lease_until = null, worker = null, error = left(p_error, 500)
      where r.id = j.id;
-    perform core.count('jobs_rescued', j.kind);
+    perform core.count_lost(j.kind, v_state);
 
     return query select true, v_state, core.woken();
 end

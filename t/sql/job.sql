@@ -283,11 +283,15 @@ select pg_temp.claim(2);
 select is((select state from work.fail((pg_temp.last()).job_id, 2, 'x', true,
                                        0)), 'queued',
           'a lost pool is not an attempt');
+delete from core.counter where name = 'jobs_dead';
 update core.job set lost = 9, state = 'running',
                     lease_until = now() - interval '1 microsecond';
 select is(work.rescue(), '{}', 'what is lost ten times');
 select is((select array_agg(distinct state) from core.job), array['dead'],
           'is dead');
+select is((select sum(value) from core.counter
+            where name = 'jobs_dead' and label = 'trial'),
+          (select count(*)::numeric from core.job), 'and counted as such');
 update core.job set state = 'running', ended_at = null, lost = 0,
        lease_until = pg_postmaster_start_time() - interval '1 second';
 select is(work.rescue(),
