@@ -53,11 +53,13 @@ $$;
 -- stands as often as p_jobs says.
 create or replace function core.wake(p_kind text, p_jobs int default 1)
 returns text[]
-language sql stable set search_path = core, pg_temp
+language plpgsql stable set search_path = core, pg_temp
 as $$
-    select array_agg(k.queue)
-      from core.job_kind k, generate_series(1, least(p_jobs, 100))
-     where k.kind = p_kind
+begin
+    return (select array_fill(k.queue, array[least(p_jobs, 100)])
+              from core.job_kind k
+             where k.kind = p_kind and p_jobs > 0);
+end
 $$;
 
 -- Cancels what is queued or running for a subject; a running child is told

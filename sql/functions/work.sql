@@ -240,35 +240,43 @@ create or replace function work.finish(
     p_jobs uuid[], p_tokens bigint[], p_results jsonb[])
 returns table (job_id uuid, accepted boolean, wake text[])
 language plpgsql volatile security definer set search_path = core, pg_temp
-set enable_seqscan = off set jit = off
+set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off
 as $$
 declare
-    v_held    uuid[];
-    v_groups  boolean;
+    v_groups  uuid[];
+    v_done    uuid[];
     v_wake    text[];
 begin
-    select coalesce(array_agg(h.id), '{}'), bool_or(h.group_id is not null)
-      into v_held, v_groups
-      from (select l.id, l.group_id from core.job l
-              join unnest(p_jobs, p_tokens) h (id, token)
-                on h.id = l.id and h.token = l.token
-             where l.state = 'running'
+    select array_agg(h.id) into v_groups
+      from (select l.id
+              from unnest(p_jobs, p_tokens) h (id, token)
+              join core.job l on l.id = h.id and l.token = h.token
+             where l.group_id is not null and l.state || '' = 'running'
              order by l.id for update of l) h;
 
-    if v_groups then
-        perform core.hold_groups(v_held);
+    if v_groups is not null then
+        perform core.hold_groups(v_groups);
     end if;
 
-    update core.job j
-       set state = 'done', ended_at = now(), lease_until = null,
-           error = null, progress = 1, result = h.result
-      from unnest(p_jobs, p_results) h (id, result)
-     where j.id = h.id and j.id = any (v_held);
+    -- in the order of ids, as all who lock several; by the key
+    with done as (
+        update core.job j
+           set state = 'done', ended_at = now(), lease_until = null,
+               error = null, progress = 1, result = h.result
+          from (select u.* from unnest(p_jobs, p_tokens, p_results)
+                       u (id, token, result)
+                 order by u.id) h
+         where j.id = h.id and j.token = h.token
+           and j.state || '' = 'running'
+        returning j.id
+    )
+    select coalesce(array_agg(d.id), '{}') into v_done from done d;
 
     v_wake := core.woken();
 
     return query
-    select h.id, h.id = any (v_held), case when h.place = 1 then v_wake end
+    select h.id, h.id = any (v_done), case when h.place = 1 then v_wake end
       from unnest(p_jobs) with ordinality h (id, place);
 end
 $$;

@@ -98,7 +98,8 @@ $$;
 create or replace function core.choose_jobs(p_queue text, p_max int)
 returns uuid[]
 language plpgsql volatile set search_path = core, pg_temp
-set enable_seqscan = off set jit = off
+set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off
 as $$
 declare
     v_children  int := core.queue_children(p_queue);
@@ -159,10 +160,12 @@ begin
     -- of queued jobs have the id, too, but behind a long backlog.
     v_ids := array(
         select h.id
-          from (select j.id from core.job j
-                 where j.id = any (v_ids) and j.state || '' = 'queued'
-                   for update skip locked) h
-         order by array_position(v_ids, h.id));
+          from (select j.id, u.pos
+                  from unnest(v_ids) with ordinality u (id, pos)
+                  join core.job j on j.id = u.id
+                 where j.state || '' = 'queued'
+                   for update of j skip locked) h
+         order by h.pos);
 
     return case when v_rates then core.rate_jobs(v_ids) else v_ids end;
 end
@@ -176,7 +179,8 @@ returns table (job_id uuid, tenant_id uuid, kind text, attempt int,
                heavy boolean, result_seconds int, trace_id text, args jsonb,
                traceparent text, wait_ms int, defer_left int)
 language plpgsql volatile security definer set search_path = core, pg_temp
-set enable_seqscan = off set jit = off
+set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off
 as $$
 declare
     v_ids    uuid[];
@@ -216,17 +220,21 @@ begin
                token = j.token + 1, worker = p_worker, claimed_at = v_now,
                lease_until = v_now + least(v_lease,
                    make_interval(secs => k.hard_seconds + 75))
-          from core.job_kind k
-         where j.id = any (v_ids) and k.kind = j.kind
-        returning j.id, j.tenant_id, j.kind, j.attempt, j.token,
+          from unnest(v_ids) with ordinality u (id, pos), core.job_kind k
+         where j.id = u.id and k.kind = j.kind
+        returning u.pos, j.id, j.tenant_id, j.kind, j.attempt, j.token,
                   k.soft_seconds, k.hard_seconds, k.heavy, k.result_seconds,
                   j.trace_id, j.args, j.traceparent,
                   least(2147483647, extract(epoch from v_now - j.run_at)
-                                    * 1000)::int,
+                                    * 1000)::int as wait_ms,
                   greatest(0, k.defer_seconds
                               - extract(epoch from j.deferred_for))::int
+                      as defer_left
     )
-    select t.* from taken t order by array_position(v_ids, t.id);
+    select t.id, t.tenant_id, t.kind, t.attempt, t.token, t.soft_seconds,
+           t.hard_seconds, t.heavy, t.result_seconds, t.trace_id, t.args,
+           t.traceparent, t.wait_ms, t.defer_left
+      from taken t order by t.pos;
 end
 $$;
 
