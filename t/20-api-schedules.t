@@ -31,6 +31,7 @@ changed();
 by_hand();
 by_the_clock();
 regressions();
+reported();
 deleted();
 
 $voice->finish;
@@ -229,6 +230,28 @@ sub regressions {
        'a tenant turns them off');
     ok(!$voice->call('run_regressions', as => $operator,
                      body => {})->{json}{data}{enabled}, 'that is told');
+}
+
+
+# As if last week's Monday had not been looked at yet.
+sub reported {
+    my $monday = "date_trunc('week', now() at time zone 'UTC')"
+               . " at time zone 'UTC' - interval '7 days'";
+
+    $voice->sql("update core.test_run
+                    set created_at = $monday - interval '1 day'");
+    $voice->sql("update core.system_schedule
+                    set next_at = $monday + interval '7 hours'
+                  where name = 'send-scheduled-reports'");
+
+    my $told = $voice->wait_for(sub {
+        my ($event) = grep { $_->{payload}{period} eq 'week' }
+            @{ $voice->call('list_events', as => $viewer,
+                query => { types => 'report.ready' })->{json}{data} };
+        return $event;
+    }, 60);
+    ok($told, 'a Monday brings a report');
+    cmp_ok($told->{payload}{runs}{total}, '>', 0, 'with the runs of a week');
 }
 
 
