@@ -41,6 +41,7 @@ heavy_cpu();
 heavy_memory();
 scaled();
 stopped();
+ok(!logged(qr/redis is down/), 'Redis was there, and nobody thought otherwise');
 
 $voice->finish;
 

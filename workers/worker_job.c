@@ -12,7 +12,6 @@
 
 
 #define JOB_UNKNOWN_SECONDS  60        /* a kind of a newer schema */
-#define JOB_KINDS_MAX        64
 #define JOB_BUSY_MIN         5         /* seconds until the next look at a */
 #define JOB_BUSY_MAX         15        /* machine that is busy */
 
@@ -28,7 +27,7 @@ static void job_measure_us(const worker_job_kind_t *kind, int64_t us);
 
 
 /* How long jobs of this process took, by the rows of worker_job_kinds. */
-static int64_t  job_usual[JOB_KINDS_MAX];
+static int64_t  job_usual[WORKER_KINDS_MAX];
 
 
 void

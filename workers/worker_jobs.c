@@ -20,7 +20,7 @@ void job_probe(const worker_settings_t *settings, const worker_job_t *job,
     job_result_t *result);
 
 
-const worker_job_kind_t  worker_job_kinds[] = {
+const worker_job_kind_t  worker_job_kinds[WORKER_KINDS_MAX] = {
     { "test_execution", job_test_execution,
       "select work.start_test_execution($1, $2) as input",
       "select accepted, wake from work.finish_test_execution($1, $2, $3)" },

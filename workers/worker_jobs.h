@@ -11,8 +11,11 @@
 #include "worker.h"
 
 
+#define WORKER_KINDS_MAX  64           /* with the row that ends them */
+
+
 /* All kinds; a row with a NULL kind ends the table. */
-extern const worker_job_kind_t  worker_job_kinds[];
+extern const worker_job_kind_t  worker_job_kinds[WORKER_KINDS_MAX];
 
 /* NULL if unknown. */
 const worker_job_kind_t *worker_job_find(const char *kind);
