@@ -831,6 +831,7 @@ ngx_voice_init_process(ngx_cycle_t *cycle)
     }
 
     mcf->pg = ngx_voice_database_find(mcf->databases, "")->pg;
+    mcf->redis_conf.moved = ngx_voice_nchan_moved;
     mcf->redis = ngx_voice_redis_create(&mcf->redis_conf, cycle->pool,
                                         cycle->log);
     mcf->hasher = ngx_voice_password_create(&mcf->password_conf, cycle->pool,

@@ -24,6 +24,8 @@
  * then perhaps a client's or PostgreSQL's.  Its function that does the first
  * close is known to hiredis by a pointer in nchan's relocated data, which is
  * made to point to ours: hiredis alone closes.
+ *
+ * Where its connections go is the matter of ngx_voice_nchan_redis.c.
  */
 
 
@@ -65,6 +67,8 @@ static ngx_uint_t ngx_voice_nchan_is(const struct dl_phdr_info *info);
 static void ngx_voice_nchan_restore(void *data);
 static int ngx_voice_nchan_hook(struct dl_phdr_info *info, size_t size,
     void *data);
+static void ngx_voice_nchan_point(struct dl_phdr_info *info, void *from,
+    void *to);
 static void ngx_voice_nchan_cleanup(void *data);
 static void ngx_voice_nchan_hide_log(void);
 static void ngx_voice_nchan_show_log(void);
@@ -111,6 +115,10 @@ ngx_voice_nchan_guard(ngx_conf_t *cf)
         }
 
         ngx_memcpy(segment->copy, segment->memory, segment->len);
+    }
+
+    if (ngx_voice_nchan_share() != NGX_OK) {
+        return NGX_ERROR;
     }
 
     (void) dl_iterate_phdr(ngx_voice_nchan_hook, NULL);
@@ -259,30 +267,41 @@ ngx_voice_nchan_restore(void *data)
 }
 
 
-/*
- * Looks through what was made read-only after relocation for the pointer to
- * nchan's function.  Once is enough: nchan stays loaded over reloads.
- */
+/* Once is enough: nchan stays loaded over reloads. */
 static int
 ngx_voice_nchan_hook(struct dl_phdr_info *info, size_t size, void *data)
 {
-    size_t                        page;
-    u_char                       *start;
-    ngx_uint_t                    i;
-    const ElfW(Phdr)             *header;
-    ngx_voice_nchan_cleanup_pt   *slot, *end;
-
     if (!ngx_voice_nchan_is(info) || ngx_voice_nchan_original != NULL) {
         return 0;
     }
 
-    page = (size_t) sysconf(_SC_PAGESIZE);
     ngx_voice_nchan_original = (ngx_voice_nchan_cleanup_pt)
                                dlsym(RTLD_DEFAULT, NGX_VOICE_NCHAN_CLEANUP);
 
     if (ngx_voice_nchan_original == NULL) {
         return 1;
     }
+
+    ngx_voice_nchan_point(info, (void *) ngx_voice_nchan_original,
+                          (void *) ngx_voice_nchan_cleanup);
+    ngx_voice_nchan_point(info, (void *) connect,
+                          (void *) ngx_voice_nchan_connect);
+
+    return 1;
+}
+
+
+/* Looks through what was made read-only after relocation for a pointer. */
+static void
+ngx_voice_nchan_point(struct dl_phdr_info *info, void *from, void *to)
+{
+    void              **slot, **end;
+    size_t              page;
+    u_char             *start;
+    ngx_uint_t          i;
+    const ElfW(Phdr)   *header;
+
+    page = (size_t) sysconf(_SC_PAGESIZE);
 
     for (i = 0; i < info->dlpi_phnum; i++) {
         header = &info->dlpi_phdr[i];
@@ -292,22 +311,20 @@ ngx_voice_nchan_hook(struct dl_phdr_info *info, size_t size, void *data)
         }
 
         start = (u_char *) info->dlpi_addr + header->p_vaddr;
-        slot = (ngx_voice_nchan_cleanup_pt *) start;
-        end = (ngx_voice_nchan_cleanup_pt *) (start + header->p_memsz);
+        slot = (void **) start;
+        end = (void **) (start + header->p_memsz);
 
-        while (slot < end && *slot != ngx_voice_nchan_original) {
+        while (slot < end && *slot != from) {
             slot++;
         }
 
         start = (u_char *) ((uintptr_t) slot & ~(uintptr_t) (page - 1));
 
         if (slot < end && mprotect(start, page, PROT_READ|PROT_WRITE) == 0) {
-            *slot = ngx_voice_nchan_cleanup;
+            *slot = to;
             (void) mprotect(start, page, PROT_READ);
         }
     }
-
-    return 1;
 }
 
 

@@ -34,6 +34,7 @@ static ngx_msec_t ngx_voice_redis_backoff(ngx_voice_redis_t *redis,
 static void ngx_voice_redis_timer_handler(ngx_event_t *ev);
 static void ngx_voice_redis_connected(const redisAsyncContext *context,
     int status);
+static void ngx_voice_redis_follow(ngx_voice_redis_t *redis);
 static ngx_voice_redis_command_t *ngx_voice_redis_issue(
     ngx_voice_redis_t *redis, ngx_uint_t argc, const ngx_str_t *argv);
 static void ngx_voice_redis_reply(redisAsyncContext *context, void *reply,
@@ -330,9 +331,38 @@ ngx_voice_redis_ready(ngx_voice_redis_t *redis)
                   "voice redis \"%s\": connected", redis->at);
 
     ngx_voice_redis_judge(redis);
+    ngx_voice_redis_follow(redis);
 
     if (redis->listener != NULL) {
         redis->listener->ready(redis->listener_data);
+    }
+}
+
+
+/* One client in a process tells it for all. */
+static void
+ngx_voice_redis_follow(ngx_voice_redis_t *redis)
+{
+    ngx_voice_redis_conf_t  *conf;
+
+    conf = redis->conf;
+
+    if (conf->judge != redis
+        || ngx_memcmp(&conf->last, &redis->target, sizeof(voice_endpoint_t))
+           == 0)
+    {
+        return;
+    }
+
+    if (conf->last.host[0] != '\0') {
+        ngx_log_error(NGX_LOG_NOTICE, redis->log, 0,
+                      "voice redis \"%s\": it is the master now", redis->at);
+    }
+
+    conf->last = redis->target;
+
+    if (conf->moved != NULL) {
+        conf->moved(&conf->last);
     }
 }
 

@@ -38,6 +38,8 @@ typedef struct {
                                           whether Redis may evict */
     ngx_uint_t             judged;     /* verdict is known */
     voice_redis_memory_e   verdict;
+    voice_endpoint_t       last;       /* its last master; host "": none */
+    void                 (*moved)(const voice_endpoint_t *now);
 } ngx_voice_redis_conf_t;
 
 

@@ -108,6 +108,7 @@ sub hangs {
     push @runs, start_run();
     ok(served_by($second), 'edge and pool go over to it');
     resumes('hung');
+    told_by_nchan();
 
     # as Sentinels do, some seconds later
     $servers->thaw($first);
@@ -127,7 +128,7 @@ sub dies {
     ok(named($first), 'the master dies: Sentinels name the other one');
     ok(served_by($first), 'edge and pool go over to it');
     resumes('dead');
-    push @runs, start_run();
+    told_by_nchan();
 }
 
 
@@ -145,6 +146,7 @@ sub is_away {
     $servers->start($first);
     ok(served_by($first), 'edge and pool are back as soon as it is');
     resumes('away');
+    told_by_nchan();
 }
 
 
@@ -216,8 +218,11 @@ sub resumes {
         }
         return $event && ($event->{json}{call_id} // '') eq $call;
     }, 60), "who listens hears of $call");
+}
 
-    # by nchan
+
+# An event of a run, by nchan, whose connections the edge directs.
+sub told_by_nchan {
     my $events = $voice->wait_for(sub {
         my $opened = $voice->stream("/events/stream/$owner->{tenant_id}",
             Authorization => "Bearer $owner->{token}");
@@ -227,7 +232,7 @@ sub resumes {
     ok($voice->wait_for(sub {
         my $event = $events->next(0.2);
         return $event && $event->{data} =~ /$runs[-1]/;
-    }, 60), 'and of the next run');
+    }, 60), 'who listens to runs hears of the next one');
 }
 
 

@@ -68,7 +68,7 @@ sub sentinels {
             "port $server->{port}", 'bind 127.0.0.1', "dir $server->{dir}",
             "sentinel monitor $name 127.0.0.1 $master->{port} 2",
             "sentinel auth-pass $name $master->{password}",
-            "sentinel down-after-milliseconds $name 1000",
+            "sentinel down-after-milliseconds $name 2000",
             "sentinel failover-timeout $name 6000",
         ], '--sentinel');
         $server;
