@@ -106,7 +106,7 @@ sub prefetch {
 
 
 sub behind_a_long_job {
-    my ($long, @others) = long_and_others();
+    my ($long, @others) = long_and_others(5000);
 
     ok($voice->wait_for(sub {
         of("count(*) filter (where state = 'queued' and attempt = 0)",
@@ -120,7 +120,7 @@ sub behind_a_long_job {
 
 
 sub behind_a_crash {
-    my ($long, @others) = long_and_others();
+    my ($long, @others) = long_and_others(10000);
 
     kill 'KILL', probes();
     shorten($long);
@@ -188,9 +188,12 @@ sub cancelled {
 }
 
 
+# As above.
 sub cancelled_by_force {
     my $job = running('{"work_ms": 10000}');
     my ($child) = probes();
+
+    kill 'STOP', $child;
 
     $voice->sql("update core.job set state = 'cancelled', lease_until = null,"
                 . " ended_at = now() - interval '11 s' where id = '$job'");
@@ -231,7 +234,7 @@ sub long_job {
 # The supervisor's own connection hangs; PostgreSQL goes on for the others.
 sub beats_unanswered {
     reconfigure(lease_ms => 1500);
-    my $job = running('{"work_ms": 8000}');
+    my $job = running('{"work_ms": 10000}');
     my ($child) = probes();
 
     my $backend = $voice->wait_for(sub {
@@ -250,7 +253,7 @@ sub beats_unanswered {
 
 
 sub supervisor_paused {
-    my $job = running('{"work_ms": 8000}');
+    my $job = running('{"work_ms": 10000}');
     my ($child) = probes();
     my $pid = $voice->pid('workers');
     my $until = time + 3;
@@ -284,14 +287,19 @@ sub jobs_of_a_child {
 }
 
 
-# 1 % is reached wherever one process is busy.
+# Keeps a processor busy.
+sub burner {
+    my $pid = fork // die "fork: $!";
+    return $pid if $pid;
+
+    my $end = time + 120;
+    1 while time < $end;
+    kill 'KILL', $$;
+}
+
+
 sub heavy_cpu {
-    my $burner = fork // die "fork: $!";
-    if ($burner == 0) {
-        my $end = time + 120;
-        1 while time < $end;
-        kill 'KILL', $$;
-    }
+    my @burners = map { burner() } 0 .. `nproc` / 16;
 
     reconfigure(child_jobs => 1000, guard_cpu => 1);
     kind('heavy', 'true');
@@ -313,8 +321,8 @@ sub heavy_cpu {
     ok(done($job), 'it is run as soon as nothing keeps it');
     kind('heavy', 'true');
 
-    kill 'KILL', $burner;
-    waitpid $burner, 0;
+    kill 'KILL', @burners;
+    waitpid $_, 0 for @burners;
 }
 
 
@@ -365,7 +373,7 @@ sub scale {
 
 
 sub stopped {
-    my ($long, @others) = long_and_others();
+    my ($long, @others) = long_and_others(10000);
 
     kill 'TERM', $voice->pid('workers');
     ok($voice->wait_for(sub { logged(qr/the pool has stopped/) }, 30),
@@ -425,11 +433,13 @@ sub shorten {
 
 # A child that holds four jobs and runs the first, a long one.
 sub long_and_others {
+    my ($work_ms) = @_;
+
     my ($long, @others);
 
     $voice->sql("update core.queue set paused_at = now()"
                 . " where name = 'probe'");
-    ($long) = add(1, args => '{"work_ms": 5000}', priority => 10);
+    ($long) = add(1, args => qq({"work_ms": $work_ms}), priority => 10);
     @others = add(3);
     $voice->sql("update core.queue set paused_at = null"
                 . " where name = 'probe'");
