@@ -416,8 +416,11 @@ again(attempt_t *attempt, const ctl_http_reply_t *reply)
              : "the first attempt is under way", wait);
 
     attempt->patience -= wait;
-    attempt->wait = attempt->wait * 2 > API_WAIT_MAX ? API_WAIT_MAX
-                                                     : attempt->wait * 2;
+
+    if (reply->retry_after < 0) {
+        attempt->wait = attempt->wait * 2 > API_WAIT_MAX ? API_WAIT_MAX
+                                                         : attempt->wait * 2;
+    }
 
     return ctl_pause(wait * 1000);
 }

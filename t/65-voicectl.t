@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 
 # voicectl against a stack: every command as text and as JSON, its exit
-# codes, on pipes and on a terminal.
+# codes, on pipes and on a terminal.  The test does the jobs of runs itself,
+# so that each turn of them can be seen.
 
 use strict;
 use warnings;
@@ -16,7 +17,8 @@ use Voice::Demo;
 
 my $nobody = '00000000-0000-7000-8000-000000000000';
 my $hostile = "Evil \e[31m\x{9b}2J\x{202e}name\x{7}";
-my $voice = Voice->start;
+my $voice = Voice->start(workers => 0);
+start_pool();
 my $owner = $voice->tenant('acme');
 my $root = $voice->person('platform', 'platform_admin');
 my $viewer = $voice->person('acme', 'viewer');
@@ -40,6 +42,7 @@ polling();
 jobs();
 dead_letters();
 schedules();
+probe();
 queues();
 workers();
 refusals();
@@ -114,13 +117,14 @@ sub pages {
 # By events: lines on a pipe, a bar on a terminal.
 sub watching {
     my $file = "$ctl->{home}/junit.xml";
-    my $watched = $ctl->run('runs', 'start', '--suite',
-        'Navigation and booking', '--wait', '--junit', $file);
+    my $watched = $ctl->run({ while => sub { work('auto_pass', 'auto_fail') }
+        }, 'runs', 'start', '--suite', 'Navigation and booking', '--wait',
+        '--junit', $file);
     is($watched->{code}, 1, 'a run with a failed test exits with 1')
         or diag($watched->{err});
-    like($watched->{out}, qr/^passed .* en-US +\d\.\d\d$/m,
+    like($watched->{out}, qr/^passed +Navigate to the airport  en-US  0\.90$/m,
          'each test has a line');
-    like($watched->{out}, qr/^failed .* en-US +\d\.\d\d$/m,
+    like($watched->{out}, qr/^failed +\S.*  en-US  0\.90$/m,
          'those that failed, too');
     like($watched->{out}, qr/^failed: 2 tests, 1 passed, 1 failed.*\n\z/m,
          'and at last the run');
@@ -136,8 +140,13 @@ sub watching {
     my $results = $ctl->run('runs', 'results', $id);
     like($results->{out}, qr/^CASE +LANG.*(?:\n.*){2}\n\z/,
          'runs results lists what came of them');
-    is($ctl->run('runs', 'retry', $id, '--json')->{json}{retry_of}, $id,
-       'runs retry repeats what failed');
+    my $again = $ctl->run('runs', 'retry', $id, '--json')->{json};
+    is($again->{retry_of}, $id, 'runs retry repeats what failed');
+    my $good = $ctl->run({ while => sub { work('auto_pass') } }, 'runs',
+                         'watch', $again->{id});
+    is($good->{code}, 0, 'a run without a failure exits with 0');
+    like($good->{out}, qr/^passed .*\ncompleted: 1 tests, 1 passed/m,
+         'its tests have lines');
 
     bar();
     lines_of_json();
@@ -146,22 +155,28 @@ sub watching {
 
 
 sub bar {
-    my $case = $voice->call('list_test_cases', as => $owner)
-        ->{json}{data}[0]{id};
-    my $r = $ctl->terminal(70, { resize => [qr/\r\[?.*\d %.*\033\[K/, 44] },
-        'runs', 'start', '--case', $case, '--name', 'Evening', '--wait');
+    my $resize = sub { $_[0]->set_winsize(40, 44) };
+    my $r = $ctl->terminal(70, { on => [
+        [qr/ 0\/2 /, sub { work('auto_pass') }],
+        [qr/ 1\/2 /, sub { $resize->(@_); work('auto_fail') }] ] },
+        'runs', 'start', '--suite', $suite, '--name', 'Evening', '--wait');
 
     my @bars = grep { /\d %/ } split /[\r\n]+/, $r->{screen};
-    cmp_ok(scalar @bars, '>', 1, 'a terminal has a bar that is redrawn');
-    like($bars[0], qr/^Evening  \[ +\] +0 %  0\/1  0 passed  0 failed  0:0/,
-         'with its name, how far it is and what came of it');
+    like($bars[0], qr/^Evening  \[ +\] +0 %  0\/2  0 passed  0 failed  0:0/,
+         'a terminal has a bar with a name, and how far it is');
     my @wide = map { s/\033\[[0-9;]*[mK]//gr } @bars;
     is(scalar(grep { length > 69 } @wide), 0, 'never wider than the window');
     cmp_ok(length $wide[-1], '<=', 43, 'also when that became narrower');
-    like($r->{screen}, qr/\033\[3[12]m\w+\033\[0m/, 'in colours');
-    like($r->{screen}, qr/: 1 tests, [01] passed/, 'and ends with a line');
+    like(join('', @bars), qr/\033\[32m#+\033\[0m/, 'in colours');
+    like($r->{screen}, qr/failed\S* +\S.* en-US  0\.90\r\n/,
+         'what failed has a line');
+    unlike($r->{screen}, qr/passed(?:\033\[0m)? {3}/,
+           'what passed has none');
+    like($r->{screen}, qr/failed\S*: 2 tests, 1 passed, 1 failed.*\n\z/,
+         'and the end, too');
+
     unlike($ctl->with(NO_COLOR => 1)->terminal(80, 'runs', 'list')
-               ->{screen}, qr/\033\[/, 'but not with NO_COLOR');
+               ->{screen}, qr/\033\[/, 'no colours with NO_COLOR');
     my $list = $ctl->terminal(80, 'runs', 'list');
     is(scalar(grep { length > 80 } map { s/\033\[[0-9;]*m//gr =~
                                          s/\xe2\x80\xa6/~/gr }
@@ -171,8 +186,8 @@ sub bar {
 
 
 sub lines_of_json {
-    my $r = $ctl->run('runs', 'start', '--suite', $suite, '--wait',
-                      '--json');
+    my $r = $ctl->run({ while => sub { work('auto_fail', 'auto_pass') } },
+        'runs', 'start', '--suite', $suite, '--wait', '--json');
     my @lines = map { decode_json($_) } split /\n/, $r->{out};
     is($r->{code}, 1, 'the exit code is the same with --json');
     is(join(' ', sort map { $_->{test}{status} }
@@ -185,9 +200,8 @@ sub lines_of_json {
 
 # Ctrl-C ends the watching only.
 sub interrupted {
-    $voice->sql("update core.job_kind set paused_at = now()
-                  where kind = 'test_execution'");
-    my $r = $ctl->terminal(80, { kill => [qr/0 %/, 'INT'] },
+    my $r = $ctl->terminal(80, { on => [[qr/ 0\/2 /,
+                                         Voice::Ctl::types("\003")]] },
                            'runs', 'start', '--suite', $suite, '--wait');
     is($r->{code}, 130, 'an interrupted watcher exits with 130');
     my ($id) = $r->{screen} =~ /run ([0-9a-f-]{36})/;
@@ -197,16 +211,12 @@ sub interrupted {
     $r = $ctl->run('runs', 'watch', $id, '--timeout', '1s', '--json');
     is($r->{code}, 6, '--timeout ends the watching with 6');
     is($r->{problem}{error}{code}, 'TIMEOUT', 'and says so');
-    $voice->sql("update core.job_kind set paused_at = null
-                  where kind = 'test_execution'");
     $ctl->run('runs', 'cancel', $id);
 }
 
 
 # Without events the same is known by asking.
 sub polling {
-    my $case = $voice->call('list_test_cases', as => $owner)
-        ->{json}{data}[0]{id};
     my $deaf = $voice->call('create_api_key', as => $owner, body => {
         name => 'deaf', role => 'api_client',
         scopes => ['test-runs:read', 'test-runs:write',
@@ -217,9 +227,9 @@ sub polling {
                  ['a key that may not listen', $key])
     {
         my ($what, $who, @option) = @$row;
-        my $r = $who->run('runs', 'start', '--case', $case, '--wait',
-                          @option);
-        like($r->{out}, qr/^\w+ +\S.* en-US.*\n\w+: 1 tests/,
+        my $r = $who->run({ while => sub { work(('auto_pass') x 2) } },
+            'runs', 'start', '--suite', $suite, '--wait', @option);
+        like($r->{out}, qr/^(?:passed .* en-US.*\n){2}completed: 2 tests/,
              "with $what a run is followed by asking") or diag($r->{err});
     }
 }
@@ -266,7 +276,8 @@ sub dead_letters {
     my $asked = $ctl->run(qw(jobs dead purge));
     is($asked->{code}, 2, 'a purge that nobody was asked about is not done');
     like($asked->{err}, qr/--yes/, 'and the way is told');
-    my $no = $ctl->terminal(80, { type => [[qr/\[y\/N\] /, "n\n"]] },
+    my $no = $ctl->terminal(80, { on => [[qr/\[y\/N\] /,
+                                        Voice::Ctl::types("n\n")]] },
                             qw(jobs dead purge));
     is($no->{code}, 2, 'nor one that was refused');
     like($no->{screen}, qr/Delete dead letters for good at \Q$url\E\?/,
@@ -276,7 +287,8 @@ sub dead_letters {
     is_deeply($ctl->run('jobs', 'dead', 'requeue', $dead[0], '--yes',
                         '--json')->{json}, { requeued => 1, skipped => 0 },
               'jobs dead requeue takes ids');
-    my $yes = $ctl->terminal(80, { type => [[qr/\[y\/N\] /, "y\n"]] },
+    my $yes = $ctl->terminal(80, { on => [[qr/\[y\/N\] /,
+                                         Voice::Ctl::types("y\n")]] },
         qw(jobs dead purge --kind drill --limit 1));
     like($yes->{screen}, qr/^purged +1\r$/m, 'who says yes gets it');
     like($ctl->run(qw(jobs dead purge --yes))->{out}, qr/^purged +2$/m,
@@ -331,6 +343,24 @@ sub schedules {
 }
 
 
+sub probe {
+    my $r = $ctl->run(qw(probe --work-ms 20));
+    is($r->{code}, 0, 'probe sends a job round') or diag($r->{err});
+    like($r->{out}, qr/^done: waited [\d.]+ m?s, ran [\d.]+ m?s, by \S+\n/,
+         'and tells how long that took');
+    my $json = $ctl->run(qw(probe --priority 10 --json))->{json};
+    is($json->{state}, 'done', 'as JSON it is the job');
+    ok(defined $json->{waited_ms} && defined $json->{ran_ms},
+       'with both times');
+
+    $platform->run(qw(queues pause probe));
+    $r = $ctl->run(qw(probe --timeout 1));
+    is($r->{code}, 6, 'a probe that nobody takes exits with 6');
+    like($r->{err}, qr/is still queued$/m, 'and says that it waits');
+    $platform->run(qw(queues resume probe));
+}
+
+
 # --- queues, workers ------------------------------------------------------
 
 sub queues {
@@ -358,7 +388,7 @@ sub queues {
 
 sub workers {
     my $r = $platform->run('workers');
-    like($r->{out}, qr/^NAME +STATUS.*\n\S+ +online .*validation \d/,
+    like($r->{out}, qr/^NAME +STATUS.*\n\S+ +online .*probe \d/,
          'workers lists pools');
     is($platform->run(qw(workers list --status offline --json))->{out},
        "[]\n", 'none is offline');
@@ -424,8 +454,9 @@ sub refusals {
                $json->{problem}{error}{code}],
               ['', 3, 'AUTH_INSUFFICIENT_PERMISSIONS'],
               'with --json a problem is JSON, on stderr');
-    my $full = $ctl->run('runs', 'start', '--suite', $suite, '--wait',
-                         '--poll', '--junit', '/nowhere/x.xml');
+    # a language that no case has: such a run ends at once
+    my $full = $ctl->run('runs', 'start', '--suite', $suite, '--language',
+                         'fr-FR', '--wait', '--junit', '/nowhere/x.xml');
     is($full->{code}, 10, 'a file that cannot be written is 10');
 }
 
@@ -486,8 +517,8 @@ sub credentials {
 sub login {
     my $dir = "$ctl->{home}/.config/voicegate";
     my $bare = $ctl->with(VOICEGATE_URL => '', VOICEGATE_TOKEN => '');
-    my $r = $bare->terminal(80, { type => [[qr/Password: /,
-                                            "$owner->{password}\n"]] },
+    my $r = $bare->terminal(80, { on => [[qr/Password: /,
+        Voice::Ctl::types("$owner->{password}\n")]] },
         'login', '--url', $url, '--profile', 'acme', '--email',
         $owner->{email});
     is($r->{code}, 0, 'login asks for the password') or diag($r->{screen});
@@ -513,12 +544,36 @@ sub login {
     ok(!-e "$dir/acme.session", 'here');
     is($bare->run(qw(whoami -p acme))->{code}, 3, 'nobody is logged in then');
 
+    stack_of_make_run($bare);
+
     my $wrong = $bare->run({ in => 'Wrong-Horse-9' }, 'login', '-p', 'acme',
         '--email', $owner->{email}, '--password-file', '-', '--patience',
         0);
     is($wrong->{code}, 3, 'a wrong password logs nobody in');
     like($wrong->{err}, qr/\(AUTH_INVALID_CREDENTIALS\)/, 'as the API says');
     $voice->forgive;
+}
+
+
+# --stack takes what bin/demo has written.
+sub stack_of_make_run {
+    my ($bare) = @_;
+
+    my $dir = "$ctl->{home}/run";
+    mkdir $dir;
+    is($bare->run('whoami', '--stack-dir', $dir)->{code}, 2,
+       'there is no stack yet');
+    file("$dir/demo.json", 0600, encode_json({ base_url => $url,
+        email => $owner->{email}, password => $owner->{password},
+        platform_email => $root->{email},
+        platform_password => $root->{password} }));
+    is($bare->run('whoami', '--stack-dir', $dir, '--json')
+            ->{json}{user}{email}, $owner->{email},
+       'the stack of "make run" needs no login');
+    is($bare->run('queues', '--stack-dir', $dir)->{code}, 0,
+       'and has an operator for what is the platform\'s');
+    ok(-e "$dir/voicectl.session" && -e "$dir/platform.session",
+       'their logins are kept there');
 }
 
 
@@ -539,6 +594,55 @@ sub texts {
     unlike($r->{out}, qr/[^\n -~]/, 'without a byte that steers');
     $r = $ctl->run("jobs\e[2J");
     unlike($r->{err}, qr/\e/, 'nor is what we were given');
+}
+
+
+# --- the jobs of runs -----------------------------------------------------
+
+# A pool that takes no job of runs.
+sub start_pool {
+    my $file = "$voice->{stack}{data}/etc/workers.conf";
+    my $text = Voice::slurp($file);
+
+    $text =~ s/^queue (?:test_execution|validation) = .*\n//mg;
+    Voice::spew($file, $text);
+    $voice->start_services('workers');
+}
+
+
+# Does tests that were or will be asked for, one after the other.
+sub work {
+    for my $decision (@_) {
+        my ($job, $token) = claim('test_execution');
+        $voice->sql("select work.start_test_execution('$job', $token);
+            select * from work.finish_test_execution('$job', $token,
+                :'result')", result => encode_json({
+            skipped => undef, response_text => 'going home',
+            transcript => 'take me home', intent => 'navigate',
+            entities => {}, asr_confidence => 0.9, rtf => 0.2,
+            input_audio => undef, response_audio => undef,
+            timings => { first_byte_ms => 20, final_result_ms => 300,
+                         network_ms => 1 },
+            agent => { provider => 'houndify', profile => 'builtin' } }));
+
+        ($job, $token) = claim('validation');
+        $voice->sql("select work.start_validation('$job', $token);
+            select * from work.finish_validation('$job', $token,
+                :'result')", result => encode_json({
+            decision => $decision, confidence_score => 0.9,
+            heard_text => 'going home', wer_score => 0.1, wer_raw => 0.1,
+            alignment => { substitutions => 1 }, gates => [],
+            response_patterns => { passed => JSON::PP::true,
+                                   errors => [] } }));
+    }
+}
+
+
+sub claim {
+    my ($queue) = @_;
+
+    return split /\|/, $voice->wait_for(sub { $voice->sql(
+        "select job_id, token from work.claim('test', '$queue', 1)") });
 }
 
 

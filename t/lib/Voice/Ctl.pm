@@ -41,7 +41,8 @@ sub with {
 }
 
 
-# An option {in => text} may come first.
+# {in => text, while => sub} may come first: stdin, and what is done while it
+# runs.
 sub run {
     my ($self, @words) = @_;
 
@@ -57,6 +58,7 @@ sub run {
         open STDERR, '>', $file{err};
         $self->execute(@words);
     }
+    $option{while}->() if $option{while};
     waitpid $pid, 0;
 
     my %result = (code => code($?), map { $_ => Voice::slurp($file{$_}) }
@@ -70,14 +72,14 @@ sub run {
 }
 
 
-# On a terminal of so many columns; {type => [[qr/what is seen/, text]],
-# resize => [qr/what is seen/, columns], kill => [qr/what is seen/, signal]}
-# may come first.
+# On a terminal of so many columns; {on => [[qr/what is seen/, sub], ...]}
+# may come first: the subs are called in turn, each once, with the terminal
+# and the process.
 sub terminal {
     my ($self, $columns, @words) = @_;
 
     my %option = ref $words[0] ? %{shift @words} : ();
-    my @type = @{$option{type} // []};
+    my @on = @{$option{on} // []};
     my $pty = IO::Pty->new or die "no terminal: $!";
     $pty->slave->set_winsize(40, $columns);
 
@@ -97,21 +99,21 @@ sub terminal {
     my $select = IO::Select->new($pty);
     while ($select->can_read(SECONDS)) {
         sysread($pty, $screen, 65536, length $screen) or last;
-        if (@type && $screen =~ $type[0][0]) {
-            syswrite $pty, (shift @type)->[1];
-        }
-        if ($option{resize} && $screen =~ $option{resize}[0]) {
-            $pty->set_winsize(40, (delete $option{resize})->[1]);
-        }
-        if ($option{kill} && $screen =~ $option{kill}[0]) {
-            kill +(delete $option{kill})->[1], $pid;
-        }
+        (shift @on)->[1]->($pty, $pid) if @on && $screen =~ $on[0][0];
     }
     close $pty;
     waitpid $pid, 0;
     $self->look($screen);
 
     return { code => code($?), screen => $screen };
+}
+
+
+# What a person types, for {on => ...}.
+sub types {
+    my ($text) = @_;
+
+    return sub { syswrite $_[0], $text };
 }
 
 
