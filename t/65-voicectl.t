@@ -353,6 +353,11 @@ sub probe {
     ok(defined $json->{waited_ms} && defined $json->{ran_ms},
        'with both times');
 
+    $r = $ctl->run(qw(probe --fail dead));
+    is($r->{code}, 1, 'a probe that fails exits with 1');
+    like($r->{err}, qr/^voicectl: the job \S+ is dead: \S/,
+         'and says why it is dead');
+
     $platform->run(qw(queues pause probe));
     $r = $ctl->run(qw(probe --timeout 1));
     is($r->{code}, 6, 'a probe that nobody takes exits with 6');
