@@ -136,7 +136,8 @@ language plpgsql volatile security definer set search_path = core, pg_temp
 as $$
 begin
     update core.job j
-       set state = 'done', ended_at = now(), lease_until = null, error = null
+       set state = 'done', ended_at = now(), lease_until = null,
+           error = null, progress = 1
      where j.id = p_job and j.state = 'running';
 end
 $$;
