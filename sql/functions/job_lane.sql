@@ -141,7 +141,8 @@ $$;
 -- or work.due() finds one; those that somebody adds to just now stay.
 create or replace function core.close_lanes(p_queue text) returns void
 language plpgsql volatile set search_path = core, pg_temp
-set enable_seqscan = off set jit = off
+set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off
 as $$
 declare
     v_kinds    text[];
@@ -204,7 +205,8 @@ $$;
 -- a turn last is last in the next round; who is within one stays where he is.
 create or replace function core.serve_turns(p_ids uuid[]) returns void
 language plpgsql volatile set search_path = core, pg_temp
-set enable_seqscan = off set jit = off
+set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off
 as $$
 declare
     c  record;

@@ -307,6 +307,7 @@ $$;
 
 create or replace function work.rescue() returns text[]
 language plpgsql volatile security definer set search_path = core, pg_temp
+set enable_seqscan = off set jit = off
 as $$
 declare
     j        core.job;
@@ -319,7 +320,8 @@ begin
               where l.state = 'running' and l.lease_until < now()
                 and (l.lease_until > v_up
                      or now() > v_up + interval '30 seconds')
-              order by l.id limit 1000
+              -- not by the key's index, which has all that ever ran
+              order by l.id::text limit 1000
                 for update skip locked
     loop
         v_state := core.state_of_lost(j);
@@ -395,7 +397,8 @@ $$;
 create or replace function work.due(p_max int)
 returns table (queue text, n bigint, next_ms int)
 language sql volatile security definer set search_path = core, pg_temp
-set enable_seqscan = off set enable_hashjoin = off set enable_sort = off set jit = off
+set enable_seqscan = off set enable_hashjoin = off
+set enable_mergejoin = off set enable_sort = off set jit = off
 as $$
     with queue as (
         select q.name as queue from core.queue q where q.paused_at is null

@@ -19,7 +19,8 @@ $$;
 -- Of each kind no more than its prefetch.
 create or replace function core.prefetch_jobs(p_ids uuid[]) returns uuid[]
 language plpgsql stable set search_path = core, pg_temp
-set enable_seqscan = off set jit = off
+set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off
 as $$
 begin
     return (
