@@ -236,8 +236,9 @@ def reasons(rule, zone, after, ours, theirs):
                                               or len(rule.weekdays) == 7))
             or (d == "sunday" and rule.to_seven)
             or (d in ("both", "week", "nth") and week and not free)]
-    end = min(t for t in (ours, theirs) if t is not None)
-    clocks = CLOCKS if changed(zone, end - 86400, end + 86400) else CLOCKS[:1]
+    near = any(changed(zone, t - 86400, t + 86400)
+               for t in (ours, theirs) if t is not None)
+    clocks = CLOCKS if near else CLOCKS[:1]
 
     for day in days:
         for clock, how in clocks:
