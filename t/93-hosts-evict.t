@@ -11,6 +11,7 @@ use Test::More;
 
 use lib 't/lib';
 use Voice;
+use Voice::Node;
 use Voice::Servers;
 
 my $voice = Voice->start(workers => 0);
@@ -55,8 +56,45 @@ ok($voice->wait_for(sub { logged(qr/evicts nothing/) }, 30),
    'and that all is well again');
 $voice->stack('stop', 'workers');
 
+edge();
+
 $servers->stop;
 $voice->finish;
+
+
+# nginx starts with any, for nobody may be asked at its start.
+sub edge {
+    my $node = Voice::Node->start($voice, 'edge',
+        set => { REDIS_PORT => $evicts->{port}, PROCESSES => 1 });
+    my $said = "$voice->{stack}{log}/nginx.log";
+
+    ok($voice->wait_for(sub { figure($node) eq '0' }, 30),
+       'the edge tells that its Redis evicts nothing');
+
+    $servers->ask($evicts, qw(CONFIG SET maxmemory 64mb));
+    $servers->ask($evicts, qw(CLIENT KILL TYPE normal));
+    ok($voice->wait_for(sub { figure($node) eq '1' }, 30),
+       'and that it does, in its metrics');
+    like(Voice::slurp($said), qr/\[error\].*:$evicts->{port}":\ may\ evict
+         .*maxmemory-policy\ is\ allkeys-lru;\ set
+         \ "maxmemory-policy\ noeviction"/x, 'and in its log');
+
+    $servers->ask($evicts, qw(CONFIG SET maxmemory-policy noeviction));
+    $servers->ask($evicts, qw(CLIENT KILL TYPE normal));
+    ok($voice->wait_for(sub { figure($node) eq '0' }, 30),
+       'until it is mended');
+    $node->stop;
+}
+
+
+sub figure {
+    my ($node) = @_;
+
+    my ($value) = $node->request('GET', '/metrics')->{content}
+        =~ /^voice_redis_evicts (\d+)/m;
+
+    return $value // '';
+}
 
 
 sub configure {

@@ -9,7 +9,6 @@
 use strict;
 use warnings;
 
-use Digest::MD5 qw(md5_hex);
 use JSON::PP;
 use Test::More;
 use Time::HiRes qw(time);

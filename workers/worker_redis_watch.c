@@ -13,7 +13,7 @@
 #include "worker_redis_private.h"
 
 
-#define WATCH_MS  30000                /* between two looks at the same one */
+#define WATCH_MS  10000                /* between two looks at the same one */
 
 
 static void watch_told(worker_redis_t *redis, worker_redis_verdict_e verdict,
