@@ -178,7 +178,10 @@ ngx_voice_live_close(ngx_voice_live_stream_t *stream, ngx_uint_t code,
     len = ngx_min(reason->len, sizeof(payload) - 2);
     payload[0] = (u_char) (code >> 8);
     payload[1] = (u_char) code;
-    ngx_memcpy(payload + 2, reason->data, len);
+
+    if (len != 0) {
+        ngx_memcpy(payload + 2, reason->data, len);
+    }
 
     if (stream->socket) {
         (void) ngx_voice_live_room(stream);

@@ -62,8 +62,9 @@ ok($voice->wait_for(sub {
     $voice->sql('select count(*) from core.event where published_at is null')
         eq '0' }), 'every event was published');
 
+# nchan forgets a publisher that gave up while Redis hung
 $servers->stop;
-$voice->finish;
+$voice->finish(alerts => qr/open socket #\d+ left|aborting/);
 
 
 # As voicegate-configure writes it.  The Redis of the stack itself is left
