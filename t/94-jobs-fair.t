@@ -196,9 +196,9 @@ sub settings {
     for my $n (1 .. 5) {
         my %set = (running_max => one_of('null', 1 + int rand 6),
                    tenant_running_max => one_of('null', 1 + int rand 4),
-                   rate => one_of('null', 'null', one_of(3, 10, 30, 100)),
-                   rate_burst => 1 + int rand 5,
-                   prefetch => 1 + int rand 20);
+                   rate => one_of('null', 'null', one_of(1, 3, 10)),
+                   rate_burst => 1 + int rand 3,
+                   prefetch => 1 + int rand 6);
         push @sql, 'update core.job_kind set '
             . join(', ', map { "$_ = $set{$_}" } sort keys %set)
             . " where kind = 'fair$n';\n";

@@ -11,9 +11,13 @@ alter table core.job_turn
 
 create index job_turn_lane on core.job_turn (kind, tenant_id) where not idle;
 
+alter table core.job no force row level security;
+alter table core.job_turn no force row level security;
 insert into core.job_turn (kind, tenant_id)
 select distinct j.kind, j.tenant_id from core.job j where j.state = 'queued'
 on conflict (kind, tenant_id) do nothing;
+alter table core.job force row level security;
+alter table core.job_turn force row level security;
 
 -- When its lanes are next to be looked at from their beginning.
 alter table core.queue

@@ -192,10 +192,10 @@ as $$
 declare
     v_kind  text := 'fair' || fair.pick(5);
 begin
-    perform fair.add(v_kind, fair.tenant(fair.pick(5)), fair.pick(6),
-        fair.pick(10), now() + (array['0', '0', '0', '50 ms'])[fair.pick(4)]
+    perform fair.add(v_kind, fair.tenant(fair.pick(5)), fair.pick(40),
+        fair.pick(3), now() + (array['0', '0', '0', '50 ms'])[fair.pick(4)]
                                ::interval,
-        (array['', '', 'p1', 'p2'])[fair.pick(4)]);
+        (array['', '', '', 'p1'])[fair.pick(4)]);
 end $$;
 
 create procedure fair.step_take(p_session int)
@@ -206,9 +206,10 @@ declare
     v_max    int := fair.pick(20);
     v_count  int;
 begin
-    insert into held (job_id, token)
-    select t.job_id, t.token
+    create temp table took on commit drop as
+    select t.job_id, t.token, t.kind
       from work.take('fair' || p_session, v_queue, v_max) t;
+    insert into held select k.job_id, k.token from took k;
     get diagnostics v_count = row_count;
 
     if v_count > v_max then
@@ -216,12 +217,9 @@ begin
                                        v_count || ' of ' || v_max);
     end if;
 
-    -- what children hold by the kind's prefetch
     insert into fair.fault
     select 'more of a kind than its prefetch', k.kind || ' ' || count(*)
-      from held h join core.job j on j.id = h.job_id and j.token = h.token
-      join core.job_kind k using (kind)
-     where j.claimed_at = now()
+      from took t join core.job_kind k using (kind)
      group by k.kind having count(*) > k.prefetch;
 end $$;
 
@@ -335,7 +333,7 @@ begin
     for n in 1 .. p_steps loop
         v_what := fair.pick(100);
 
-        if v_what <= 12 then
+        if v_what <= 7 then
             call fair.step_add();
         elsif v_what <= 45 then
             call fair.step_take(p_session);
