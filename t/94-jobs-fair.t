@@ -199,6 +199,10 @@ sub settings {
                    rate => one_of('null', 'null', one_of(1, 3, 10)),
                    rate_burst => 1 + int rand 3,
                    prefetch => 1 + int rand 6);
+        # of a rate and of a prefetch alone, whatever the others have
+        %set = (rate => one_of(1, 3), rate_burst => 1 + int rand 3,
+                prefetch => 10) if $n == 1;
+        %set = (prefetch => 1 + int rand 3) if $n == 2;
         push @sql, 'update core.job_kind set '
             . join(', ', map { "$_ = $set{$_}" } sort keys %set)
             . " where kind = 'fair$n';\n";

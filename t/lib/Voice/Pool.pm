@@ -9,7 +9,8 @@ package Voice::Pool;
 #   $pool->start;                   # anew, after it died
 #   is($pool->stop, 0, 'ends in good order');
 #
-# The log is the stack's; settings are the stack's with what set says.
+# The log is the stack's; settings are the stack's with what set says (undef:
+# not that line).
 
 use strict;
 use warnings;
@@ -70,7 +71,7 @@ sub configure {
     $text =~ s/^worker_name = .*\n//m;
     for my $key (sort keys %set) {
         $text =~ s/^\Q$key\E = .*\n//m;
-        $text = "$key = $set{$key}\n$text";
+        $text = "$key = $set{$key}\n$text" if defined $set{$key};
     }
 
     Voice::spew($self->{file}, "worker_name = $self->{name}\n$text");
