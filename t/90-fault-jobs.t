@@ -64,8 +64,18 @@ all_is_well();
 poison();
 tell_counts();
 
+# entries of children that were killed stay for a minute
+$voice->wait_for(sub { revive(); !left_over() }, 90) if $long;
 $_->stop for @pools;
+$voice->redis('DEL', map { "voice:queue:$_" } qw(probe schedule)) if !$long;
 $voice->finish(alerts => qr/exited on signal 9/);
+
+
+# Entries of streams that nobody has acknowledged.
+sub left_over {
+    return sum0(map { (eval { $voice->redis('XPENDING', "voice:queue:$_",
+        'workers') } // [1])->[0] } qw(probe schedule));
+}
 
 
 # --- pools and jobs -------------------------------------------------------
@@ -297,5 +307,5 @@ sub tell_counts {
          - ($ops{retried} // 0) - ($ops{done} // 0) - ($ops{dead} // 0));
     note(sprintf 'kills within %.0f s, the rest ended %.0f s later; longest'
          . ' until work went on: %.1f s (%s)', $under, $settled, @$worst);
-    cmp_ok($jobs, '>=', $long ? 20_000 : 1_500, 'there was enough to do');
+    cmp_ok($jobs, '>', $kills * $wave_jobs * 0.8, 'there was enough to do');
 }

@@ -165,6 +165,8 @@ sub walk {
     ended(@sessions);
     sql('insert into fair.ended default values');
     ended($observer);
+    is(sql('select kind, max(starts), min(within) from fair.too_fast'
+           . ' group by kind'), '', 'no window has more starts than its rate');
 
     sql(<<'END_SQL');
 update fair.phase set name = 'drain';
@@ -177,8 +179,6 @@ END_SQL
              . ' t'));
     is(sql('select what, min(detail), count(*) from fair.fault group by what'),
        '', 'what must hold holds whenever somebody looks');
-    is(sql('select kind, max(starts), min(within) from fair.too_fast'
-           . ' group by kind'), '', 'no window has more starts than its rate');
     is(sql('select * from fair.not_paused limit 3'), '',
        'nothing that is paused is claimed');
     is(sql('select * from fair.miscounted limit 3'), '',
