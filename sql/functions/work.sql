@@ -402,7 +402,7 @@ set enable_mergejoin = off set enable_sort = off set jit = off
 as $$
     with queue as (
         select q.name as queue from core.queue q where q.paused_at is null
-    ), head as (
+    ), head as materialized (
         select h.id
           from queue q
          cross join lateral (
@@ -413,8 +413,10 @@ as $$
              order by j.run_at limit p_max) h
          where h.sent_at is null or h.sent_at < now() - interval '30 seconds'
     ), held as (
+        -- by the key, not by an index that has all that is queued
         select j.id from core.job j
-         where j.id in (select h.id from head h) and j.state = 'queued'
+         where j.id = any (array(select h.id from head h))
+           and j.state || '' = 'queued'
            for update skip locked
     ), sent as (
         update core.job j set sent_at = now()
