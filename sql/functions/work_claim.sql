@@ -104,6 +104,7 @@ set enable_hashjoin = off set enable_mergejoin = off set jit = off
 as $$
 declare
     v_children  int := core.queue_children(p_queue);
+    v_sweep     timestamptz;
     v_kinds     int;
     v_rates     boolean;
     v_limit     int;
@@ -117,9 +118,9 @@ begin
       into v_kinds, v_limit, v_rates
       from core.job_kind k where k.queue = p_queue;
 
-    if exists (select from core.queue q
-                where q.name = p_queue and q.sweep_at < clock_timestamp())
-    then
+    select q.sweep_at into v_sweep from core.queue q where q.name = p_queue;
+
+    if v_sweep < clock_timestamp() - interval '1 second' then
         perform core.sweep_lanes(p_queue);
     end if;
 
@@ -131,14 +132,11 @@ begin
                             on t.kind = k.kind and not t.idle
                          where k.queue = p_queue limit v_most) l);
 
-    if v_lanes = 0 then
-        return '{}';
-    end if;
-
     -- most often lanes have what makes a round of them enough
-    v_turns := case when v_lanes < v_most then 1 + v_most / v_lanes
-               else 1 end;
-    v_ids := core.round_jobs(p_queue, v_turns, v_most);
+    v_turns := case when v_lanes < v_most
+               then 1 + v_most / greatest(v_lanes, 1) else 1 end;
+    v_ids := case when v_lanes = 0 then '{}'
+             else core.round_jobs(p_queue, v_turns, v_most) end;
     v_found := cardinality(v_ids);
 
     if v_found between 1 and v_most - 1 and v_lanes > 1 then
@@ -148,6 +146,16 @@ begin
 
     if v_found < v_lanes then
         perform core.close_lanes(p_queue);
+    end if;
+
+    if v_found = 0 then
+        -- a good time for it: nobody waits, as far as is known
+        if v_sweep < clock_timestamp() then
+            perform core.sweep_lanes(p_queue);
+            return core.choose_jobs(p_queue, p_max);
+        end if;
+
+        return '{}';
     end if;
 
     if v_kinds > 1 then
