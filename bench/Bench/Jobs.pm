@@ -15,7 +15,7 @@ use Bench::Server;
 
 use constant {
     CHILDREN => 2,
-    QUIET    => 60,        # seconds that the pool may take to end
+    PAUSE    => "update core.queue set paused_at = WHEN where name = 'probe'",
 };
 
 # What adds jobs does so with a tenant's rights, in his transaction.
@@ -106,6 +106,12 @@ sub start {
 sub work { $_[0]->pool('start') if !$_[0]{voice}->pid('workers') }
 
 sub rest { $_[0]->pool('stop') if $_[0]{voice}->pid('workers') }
+
+
+# Its processes are there and take nothing; and go on.
+sub hold { $_[0]{voice}->sql(PAUSE =~ s/WHEN/now()/r) }
+
+sub go { $_[0]{voice}->sql(PAUSE =~ s/WHEN/null/r) }
 
 
 sub pool {

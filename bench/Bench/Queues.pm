@@ -154,6 +154,11 @@ sub rest { my ($self) = @_; kill 'STOP', map { -$_ } @{$self->{groups}} }
 sub work { my ($self) = @_; kill 'CONT', map { -$_ } @{$self->{groups}} }
 
 
+sub hold { $_[0]->rest }
+
+sub go { $_[0]->work }
+
+
 # Microseconds of CPU of broker and workers.
 sub cpu {
     my ($self) = @_;
