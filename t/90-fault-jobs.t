@@ -37,10 +37,12 @@ my %victims = (
     postgres   => sub { kill_service($voice, 'postgres') },
     redis      => sub { kill_service($voice, 'redis') },
     empty      => sub { kill_service($voice, 'redis', 1) },
+    frozen     => \&freeze,
 );
-# how many of twelve
+# how many of twelve, or thirteen
 my %share = (child => 4, keeper => 1, relay => 1, supervisor => 2,
-             backend => 1, postgres => 1, redis => 1, empty => 1);
+             backend => 1, postgres => 1, redis => 1, empty => 1,
+             frozen => $long ? 1 : 0);
 
 $voice->tenant($_) for qw(one two three four);
 for my $file (qw(fair chaos)) {
@@ -48,7 +50,7 @@ for my $file (qw(fair chaos)) {
 }
 my @pools = map { pool($_) } qw(east west north);
 
-my (%killed, @recovery);
+my (%killed, @recovery, %frozen);
 my $began = time;
 kill_often();
 is(sum0(values %killed), $kills, "$kills processes were killed");
@@ -66,6 +68,7 @@ tell_counts();
 
 # entries of children that were killed stay for a minute
 $voice->wait_for(sub { revive(); !left_over() }, 90) if $long;
+kill 'CONT', keys %frozen;
 $_->stop for @pools;
 $voice->redis('DEL', map { "voice:queue:$_" } qw(probe schedule)) if !$long;
 $voice->finish(alerts => qr/exited on signal 9/);
@@ -101,6 +104,10 @@ sub some_pool {
 # What a service manager does.
 sub revive {
     $_->start for grep { $_->gone } @pools;
+    for my $pid (grep { $frozen{$_} < time } keys %frozen) {
+        delete $frozen{$pid};
+        kill 'CONT', $pid;
+    }
 
     return;
 }
@@ -191,6 +198,17 @@ SQL
 
 
 sub kill_any_child { return some_pool()->kill_child('KILL') }
+
+
+# A supervisor stands still until its leases have run out.
+sub freeze {
+    my $pool = some_pool();
+
+    return 0 if %frozen;
+    $frozen{$pool->{pid}} = time + 35;
+
+    return $pool->kill('STOP');
+}
 
 
 # By what they say in the log; the last one that said so leads, if it lives.
