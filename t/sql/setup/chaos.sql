@@ -248,21 +248,30 @@ select j.id, j.kind, j.state, j.attempt, j.lost, j.deferred, j.error
            when j.args ->> 'fail' = 'retry' then 3
            else 1 end;
 
--- Groups without their one finalizer, or one that came too soon.
+-- Groups without their one finalizer, or one that began too soon.  By the
+-- log: a transaction that waited for another has the earlier time.
 create view chaos.unfinished as
-select b.group_id, count(f.id) as finalizers
+select b.group_id, count(f.id) as finalizers, m.n as members, m.ended, c.begun,
+       e.effects
   from chaos.bunch b
   join core.job_group g on g.id = b.group_id
   left join core.job f on f.id = g.finalizer_id and f.state = 'done'
  cross join lateral (
-    select count(*) as n, max(m.ended_at) as ended_at
-      from core.job m where m.group_id = b.group_id
+    select count(distinct m.id) as n, max(l.seq) as ended
+      from core.job m
+      left join fair.log l
+        on l.job_id = m.id and l.op in ('done', 'dead', 'cancelled')
+     where m.group_id = b.group_id
        and m.id is distinct from g.finalizer_id) m
- where b.group_id is not null
- group by b.group_id, m.n, m.ended_at, b.size
-having count(f.id) <> 1 or m.n <> b.size or min(f.created_at) < m.ended_at
-    or (select count(*) from chaos.effect e
-         where e.name = 'finalizer of ' || min(b.wave)) <> 1;
+ cross join lateral (
+    select min(l.seq) as begun from fair.log l
+     where l.job_id = g.finalizer_id and l.op = 'claim') c
+ cross join lateral (
+    select count(*) as effects from chaos.effect e
+     where e.name = 'finalizer of ' || b.wave) e
+ group by b.group_id, b.size, m.n, m.ended, c.begun, e.effects
+having count(f.id) <> 1 or m.n <> b.size or e.effects <> 1
+    or c.begun is null or c.begun < m.ended;
 
 -- Two that live at once and have a key in common.
 create view chaos.doubles as
