@@ -157,7 +157,8 @@ sub memory {
     return {
         workers => $pool ? 1024 * Bench::Memory::together(
             Bench::Queues::family($pool)) : 0,
-        broker => 1024 * Bench::Memory::own($voice->pid('redis')),
+        broker => $voice->redis('INFO', 'memory')
+            =~ /^used_memory:(\d+)/m ? $1 : 0,
         disk => $voice->sql("select pg_total_relation_size('core.job')"),
     };
 }

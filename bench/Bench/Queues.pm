@@ -12,6 +12,7 @@ use POSIX ();
 use Time::HiRes qw(sleep);
 
 use Bench::Client;
+use Bench::Load;
 use Bench::Memory;
 use Bench::Server;
 
@@ -168,12 +169,18 @@ sub cpu {
 }
 
 
-# Bytes that broker and workers have for themselves.
+# Bytes that broker (of Redis: what it uses by its own account) and workers
+# have for themselves.
 sub memory {
     my ($self) = @_;
 
-    return { broker => 1024 * Bench::Memory::own(
-                 map { family($_->{pid}) } @{$self->{servers}}),
+    my $broker = $self->{broker};
+    my $info = $broker->isa('Bench::Server')
+        ? Bench::Load::run('redis-cli', '-p', $broker->{port}, 'info',
+                           'memory') : '';
+
+    return { broker => $info =~ /^used_memory:(\d+)/m ? $1
+                 : 1024 * Bench::Memory::own(family($broker->{pid})),
              workers => 1024 * Bench::Memory::together(
                  map { family($_) } @{$self->{groups}}) };
 }
