@@ -101,6 +101,8 @@ worker_children_settings(worker_children_t *children,
     int       targets[WORKER_QUEUES_MAX];
     unsigned  i;
 
+    memset(targets, 0, sizeof(targets));
+
     for (i = 0; i < settings->nqueues; i++) {
         targets[i] = clamped(&settings->queues[i],
                              target_of(children, settings->queues[i].name));
