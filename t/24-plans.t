@@ -333,8 +333,10 @@ sub suspended {
     is($voice->sql("select n from work.due(100)"
            . " where queue is not null"), 3,
        'when it may work again, its jobs are due');
-    is($voice->sql("select count(*) from work.claim('w', 'test_execution',"
-                   . ' 10)'), 3, 'and run');
+    my $claimed = 0;
+    $claimed += $voice->sql("select count(*)"
+        . " from work.claim('w', 'test_execution', 1)") for 1 .. 4;
+    is($claimed, 3, 'and run');
 }
 
 
