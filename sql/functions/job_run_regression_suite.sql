@@ -30,7 +30,7 @@ begin
                   where s.tenant_id = core.tenant() and s.is_active
                     and (lower(s.category) = 'regression'
                          or s.name ilike '%regression%')
-                  order by s.created_at, s.id);
+                  order by s.created_at, s.name, s.id);
 end
 $$;
 

@@ -341,7 +341,7 @@ select pg_temp.more('one', '{"category": "Regression"}'),
        pg_temp.more('My_Regression_2', '{}'),
        pg_temp.more('old', '{"category": "regression", "is_active": false}'),
        pg_temp.more('three', '{}');
-select is(pg_temp.chosen(null), 'one My_Regression_2',
+select is(pg_temp.chosen(null), 'My_Regression_2 one',
           'active suites of the category or of that name');
 select is(pg_temp.chosen(jsonb_build_object('suite_id',
               pg_temp.id('three'))), 'three', 'or one that is named');
