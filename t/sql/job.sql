@@ -213,6 +213,24 @@ select is(pg_temp.attempts(5, 60, 3600), '1:',
 select is(run_at, now() + interval '1 hour',
           'when it may be tried again is kept') from core.job;
 
+update core.job_kind set backoff = 'linear' where kind = 'trial';
+select is(pg_temp.attempts(5, null), '5:1,2,3,4',
+          'five attempts of a linear kind, as a notification has them');
+select is(pg_temp.attempts(6, null, 0, 3), '6:1,2,3,3,3',
+          'its waits have a longest, too');
+update core.job_kind set backoff = 'fixed' where kind = 'trial';
+select is(pg_temp.attempts(4, null), '4:1,1,1',
+          'those of a fixed one are all the same');
+select results_eq(
+    $$ select backoff, max_attempts, backoff_seconds, jitter
+         from core.job_kind where kind = 'scheduled_report' $$,
+    $$ values ('fixed', 2, 60, false) $$, 'as a report has them, twice');
+select results_eq(
+    $$ select backoff, max_attempts, jitter
+         from core.job_kind where kind = 'test_execution' $$,
+    $$ values ('exponential', 3, true) $$, 'an execution has three');
+update core.job_kind set backoff = 'exponential' where kind = 'trial';
+
 -- deferring
 select is(pg_temp.attempts(5, 60), '5:1,2,4,8', 'before it is put off');
 select pg_temp.clear();
@@ -292,6 +310,14 @@ select is((select array_agg(distinct state) from core.job), array['dead'],
 select is((select sum(value) from core.counter
             where name = 'jobs_dead' and label = 'trial'),
           (select count(*)::numeric from core.job), 'and counted as such');
+update core.job_kind set max_lost = 2 where kind = 'trial';
+update core.job set state = 'running', ended_at = null, lost = 0,
+                    lease_until = now() - interval '1 microsecond';
+select is(work.rescue(), '{trial,trial}', 'of a kind that allows one loss');
+update core.job set state = 'running', lost = 1,
+                    lease_until = now() - interval '1 microsecond';
+select is(work.rescue(), '{}', 'two are enough');
+update core.job_kind set max_lost = 10 where kind = 'trial';
 update core.job set state = 'running', ended_at = null, lost = 0,
        lease_until = pg_postmaster_start_time() - interval '1 second';
 select is(work.rescue(),
