@@ -107,8 +107,8 @@ suite_file(const char *name)
            reason);
 
     } else if (name[0] == 'i') {
-        ok(1, "%s may be either and is %s", name,
-           value == NULL ? "refused" : "read");
+        printf("# %s may be either and is %s\n", name,
+               value == NULL ? "refused" : "read");
 
     } else {
         ok((value != NULL) == (name[0] == 'y'), "%s is %s", name,
