@@ -199,7 +199,7 @@ sub figures {
                claimed_at = now() - interval '2.5 s' where id in ('"
         . join("','", @done) . "');
         update core.job set claimed_at = ended_at - interval '0.25 s'
-         where id = '$dead'; select core.tally_jobs()");
+         where id = '$dead'; select work.tally()");
     unlike(metrics(), qr/^job_run_seconds_count/m, 'late figures are told');
 
     $voice->sql("update core.job set claimed_at = claimed_at - age,
@@ -208,7 +208,7 @@ sub figures {
                   where ended_at is not null;
         update core.job_attempt set ended_at = ended_at - interval '20 s';
         update core.job_tally set told_at = now() - interval '30 s';
-        select work.rescue(); select work.rescue();");
+        select work.tally(); select work.tally();");
     my $metrics = metrics();
     my $class = qq{kind="drill",class="$plan"};
 

@@ -12,10 +12,13 @@
 
 #define BATCH_HOLD_MS   10000          /* what was not begun then is given
                                           back: its lease is not for ever */
+#define BATCH_MOMENT_US 5000           /* jobs that one child does so soon
+                                          are not shared among children */
 #define BATCH_RESULT_MS 5              /* a result waits for a job that is
                                           not known to take less */
 
 
+static unsigned batch_least(const worker_batch_t *batch);
 static int batch_flushes(const worker_batch_t *batch,
     const worker_run_t *next);
 
@@ -32,6 +35,7 @@ worker_batch_create(const worker_settings_t *settings, const char *queue,
         batch->queue = queue;
         batch->db = db;
         batch->redis = redis;
+        batch->least = 1;
     }
 
     return batch;
@@ -57,23 +61,26 @@ worker_claim_e
 worker_batch_take(worker_batch_t *batch)
 {
     int              left;
-    char             max[16];
+    char             max[16], least[16];
     PGresult        *rows;
     worker_db_e      rc;
     worker_claim_e   claim;
 
     const char *const  params[] = {
-        batch->settings->worker_name, batch->queue, max
+        batch->settings->worker_name, batch->queue, max, least
     };
 
     batch->nruns = 0;
+    batch->behind = 0;
     batch->report.taken_ms = worker_now_ms();
 
     left = batch->settings->child_jobs - batch->begun;
     snprintf(max, sizeof(max), "%d",
              left < WORKER_HELD_MAX ? left : WORKER_HELD_MAX);
 
-    rc = worker_db_run(batch->db, worker_sql_take, params, 3, &rows);
+    snprintf(least, sizeof(least), "%u", batch->least);
+
+    rc = worker_db_run(batch->db, worker_sql_take, params, 4, &rows);
 
     if (rc == WORKER_DB_ERROR) {
         worker_log(WORKER_LOG_ERROR, "take: %s",
@@ -97,6 +104,13 @@ unsigned
 worker_batch_count(const worker_batch_t *batch)
 {
     return batch->nruns;
+}
+
+
+int
+worker_batch_behind(const worker_batch_t *batch)
+{
+    return batch->behind;
 }
 
 
@@ -129,6 +143,8 @@ worker_batch_run(worker_batch_t *batch)
     for (i = 0; i < batch->nruns; i++) {
         worker_job_clear(&batch->runs[i]);
     }
+
+    batch->least = batch_least(batch);
 }
 
 
@@ -160,6 +176,31 @@ worker_batch_report(worker_batch_t *batch, worker_slot_e state,
     }
 
     worker_child_report(report);
+}
+
+
+/* How many jobs take a moment, where they are as those of the batch. */
+static unsigned
+batch_least(const worker_batch_t *batch)
+{
+    int64_t   usual_us, most_us;
+    unsigned  i;
+
+    most_us = BATCH_MOMENT_US / WORKER_HELD_MAX;
+
+    for (i = 0; i < batch->nruns; i++) {
+        usual_us = worker_job_usual_us(batch->runs[i].kind);
+
+        if (usual_us < 0 || usual_us > BATCH_MOMENT_US) {
+            return 1;
+        }
+
+        if (usual_us > most_us) {
+            most_us = usual_us;
+        }
+    }
+
+    return (unsigned) (BATCH_MOMENT_US / most_us);
 }
 
 

@@ -45,6 +45,8 @@ struct worker_batch_s {
     unsigned                  nended;
     int64_t                   ended_ms;        /* the first of them */
     int                       begun;   /* jobs in the life of this child */
+    int                       behind;  /* as worker_batch_behind() tells */
+    unsigned                  least;   /* jobs that it does in a moment */
     worker_list_t             lists[3];        /* parameters */
 };
 

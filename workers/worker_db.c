@@ -22,7 +22,7 @@ const char  worker_sql_kinds[] =
 const char  worker_sql_take[] =
     "select job_id, tenant_id, kind, attempt, token, soft_seconds, "
     "hard_seconds, heavy, result_seconds, wait_ms, defer_left, trace_id, "
-    "args, traceparent from work.take($1, $2, $3)";
+    "args, traceparent, behind from work.take($1, $2, $3, $4)";
 const char  worker_sql_give_back[] = "select work.give_back($1, $2)";
 const char  worker_sql_finish[] =
     "select job_id, accepted, wake from work.finish($1, $2, $3)";
@@ -38,6 +38,8 @@ const char  worker_sql_heartbeat[] =
     "select action, job_id, queue, target "
     "from work.heartbeat($1, $2, $3, $4, $5)";
 const char  worker_sql_rescue[] = "select work.rescue() as wake";
+const char  worker_sql_sweep[] = "select work.sweep()";
+const char  worker_sql_tally[] = "select work.tally()";
 const char  worker_sql_due[] =
     "select queue, n, next_ms from work.due($1)";
 const char  worker_sql_relay_take[] =

@@ -39,6 +39,8 @@ extern const char  worker_sql_defer[];
 extern const char  worker_sql_release[];
 extern const char  worker_sql_heartbeat[];
 extern const char  worker_sql_rescue[];
+extern const char  worker_sql_sweep[];
+extern const char  worker_sql_tally[];
 extern const char  worker_sql_due[];
 extern const char  worker_sql_relay_take[];
 extern const char  worker_sql_relay_done[];

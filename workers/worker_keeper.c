@@ -103,6 +103,8 @@ keeper_round(keeper_t *k)
     if (now >= k->slow_at) {
         k->slow_at = now + KEEPER_SLOW_MS;
         keeper_rescue(k);
+        PQclear(keeper_query(k, worker_sql_sweep, NULL));
+        PQclear(keeper_query(k, worker_sql_tally, NULL));
         keeper_locks(k);
         keeper_calls(k);
         keeper_objects(k);

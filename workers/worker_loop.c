@@ -106,7 +106,7 @@ loop_close(loop_t *loop)
 }
 
 
-/* One wait, then jobs until there are none left. */
+/* One wait, then jobs until none is left; who adds some tells of them. */
 static void
 loop_round(loop_t *loop)
 {
@@ -127,8 +127,9 @@ loop_round(loop_t *loop)
         if (claim != WORKER_CLAIM_DOWN) {
             loop_acknowledge(loop);
         }
-    } while (claim == WORKER_CLAIM_TAKEN && !worker_stopping()
-             && !worker_batch_spent(loop->batch));
+    } while (claim == WORKER_CLAIM_TAKEN
+             && worker_batch_behind(loop->batch) != 0
+             && !worker_stopping() && !worker_batch_spent(loop->batch));
 
     loop->look_at = worker_now_ms() + jittered(LOOP_IDLE_MAX_MS);
 
@@ -237,18 +238,22 @@ element(const redisReply *reply, size_t index)
 
 
 /*
- * Entries that brought more than this child took are for others; and where
- * it took several jobs there may be more than there were entries.
+ * What this child did not take is for others.  Where it is not known, entries
+ * tell; and where it took several jobs there may be more than entries.
  */
 static void
 loop_pass_on(loop_t *loop)
 {
     int  more;
 
-    more = (int) loop->nentries - (int) worker_batch_count(loop->batch);
+    more = worker_batch_behind(loop->batch);
 
-    if (more <= 0) {
-        more = worker_batch_count(loop->batch) > 1;
+    if (more < 0) {
+        more = (int) loop->nentries - (int) worker_batch_count(loop->batch);
+
+        if (more <= 0) {
+            more = worker_batch_count(loop->batch) > 1;
+        }
     }
 
     worker_redis_wake(loop->redis, loop->queue,

@@ -36,6 +36,8 @@ void worker_batch_destroy(worker_batch_t *batch);
 worker_claim_e worker_batch_take(worker_batch_t *batch);
 /* How many the last one took. */
 unsigned worker_batch_count(const worker_batch_t *batch);
+/* How many more it saw that are due; -1: not known. */
+int worker_batch_behind(const worker_batch_t *batch);
 
 /*
  * Runs them one after another and tells SQL how they ended; queues of new

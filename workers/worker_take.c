@@ -25,6 +25,7 @@ typedef enum {
     TAKE_TRACE_ID,
     TAKE_ARGS,
     TAKE_TRACEPARENT,
+    TAKE_BEHIND,
     TAKE_COUNT
 } take_column_e;
 
@@ -49,7 +50,7 @@ static int64_t take_number(const take_row_t *row, take_column_e column);
 static const char *const  take_columns[TAKE_COUNT] = {
     "job_id", "tenant_id", "kind", "attempt", "token", "soft_seconds",
     "hard_seconds", "heavy", "result_seconds", "wait_ms", "defer_left",
-    "trace_id", "args", "traceparent"
+    "trace_id", "args", "traceparent", "behind"
 };
 
 
@@ -72,6 +73,7 @@ worker_take_read(worker_batch_t *batch, const PGresult *rows)
             continue;                  /* its lease will run out */
         }
 
+        batch->behind = (int) take_number(&row, TAKE_BEHIND);
         run = &batch->runs[batch->nruns++];
         worker_held_fill(run->job.held, run->job.id, run->job.token);
     }

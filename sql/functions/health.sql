@@ -48,7 +48,7 @@ end
 $$;
 
 -- queue_depth: waiting jobs of a queue; jobs_running; oldest_due_seconds:
--- age of the first that waits; workers; what core.tally_jobs() told last; and
+-- age of the first that waits; workers; what work.tally() told last; and
 -- each counter of core.counter by its name and label.
 create or replace function api.metrics(ctx api.ctx, args jsonb)
 returns api.reply

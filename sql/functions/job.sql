@@ -8,6 +8,7 @@ create or replace function core.add_jobs(
     p_group uuid default null)
 returns uuid[]
 language plpgsql volatile set search_path = core, pg_temp
+set plan_cache_mode = force_generic_plan
 as $$
 declare
     v_queue  text;

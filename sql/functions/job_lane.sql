@@ -64,6 +64,28 @@ begin
 end
 $$;
 
+-- All queues whose sweep is due; one that children take from just now comes
+-- next time.
+create or replace function work.sweep() returns void
+language plpgsql volatile security definer set search_path = core, pg_temp
+as $$
+declare
+    q  record;
+begin
+    -- what it writes may be lost
+    set local synchronous_commit = off;
+
+    for q in select i.name from core.queue i
+              where i.paused_at is null and i.sweep_at < clock_timestamp()
+              order by i.name
+    loop
+        if pg_try_advisory_xact_lock(1987013986, hashtext(q.name)) then
+            perform core.sweep_lanes(q.name);
+        end if;
+    end loop;
+end
+$$;
+
 -- The tenants that may have jobs of a queue's kinds that are due, who was
 -- served longest ago first; blocked: providers whose rate is used up; free:
 -- how many more may run, null for any.
@@ -143,6 +165,7 @@ create or replace function core.close_lanes(p_queue text) returns void
 language plpgsql volatile set search_path = core, pg_temp
 set enable_seqscan = off set enable_bitmapscan = off
 set enable_hashjoin = off set enable_mergejoin = off set jit = off
+set plan_cache_mode = force_generic_plan
 as $$
 declare
     v_kinds    text[];
@@ -172,6 +195,7 @@ create or replace function core.round_jobs(
 returns uuid[]
 language plpgsql volatile set search_path = core, pg_temp
 set enable_seqscan = off set jit = off
+set plan_cache_mode = force_generic_plan
 as $$
 begin
     return (
@@ -207,6 +231,7 @@ create or replace function core.serve_turns(p_ids uuid[]) returns void
 language plpgsql volatile set search_path = core, pg_temp
 set enable_seqscan = off set enable_bitmapscan = off
 set enable_hashjoin = off set enable_mergejoin = off set jit = off
+set plan_cache_mode = force_generic_plan
 as $$
 declare
     c  record;
@@ -273,6 +298,7 @@ set local role voice_owner;
 create or replace function core.open_lanes() returns trigger
 language plpgsql volatile set search_path = core, pg_temp
 set enable_seqscan = off set jit = off
+set plan_cache_mode = force_generic_plan
 as $$
 declare
     l       record;
@@ -315,6 +341,7 @@ create or replace trigger job_open_lanes
 create or replace function core.reopen_lane() returns trigger
 language plpgsql volatile set search_path = core, pg_temp
 set enable_seqscan = off set jit = off
+set plan_cache_mode = force_generic_plan
 as $$
 begin
     perform from core.job_turn t

@@ -242,6 +242,7 @@ returns table (job_id uuid, accepted boolean, wake text[])
 language plpgsql volatile security definer set search_path = core, pg_temp
 set enable_seqscan = off set enable_bitmapscan = off
 set enable_hashjoin = off set enable_mergejoin = off set jit = off
+set plan_cache_mode = force_generic_plan
 as $$
 declare
     v_groups  uuid[];
@@ -344,13 +345,6 @@ begin
         v_wake := v_wake || case when v_state = 'queued' then array[j.queue]
                                  else core.woken() end;
     end loop;
-
-    -- figures must not hold up what is to be rescued either
-    begin
-        perform core.tally_jobs();
-    exception when others then
-        raise warning 'jobs are not counted: %', sqlerrm;
-    end;
 
     return v_wake;
 end

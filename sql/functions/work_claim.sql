@@ -1,7 +1,8 @@
 -- Which jobs a worker gets: docs/design.md "Jobs".
 
--- It returns more than at first.
+-- It takes and returns more than at first.
 drop function if exists work.take(text, text, int);
+drop function if exists core.choose_jobs(text, int);
 
 set local role voice_work;
 
@@ -21,6 +22,7 @@ create or replace function core.prefetch_jobs(p_ids uuid[]) returns uuid[]
 language plpgsql stable set search_path = core, pg_temp
 set enable_seqscan = off set enable_bitmapscan = off
 set enable_hashjoin = off set enable_mergejoin = off set jit = off
+set plan_cache_mode = force_generic_plan
 as $$
 begin
     return (
@@ -83,6 +85,7 @@ $$;
 create or replace function core.queue_children(p_queue text) returns int
 language plpgsql stable set search_path = core, pg_temp
 set enable_seqscan = off set jit = off
+set plan_cache_mode = force_generic_plan
 as $$
 begin
     return (
@@ -94,33 +97,46 @@ begin
 end
 $$;
 
--- Jobs for a child, in the order in which it should run them.  Claims of a
--- queue follow one another, so that caps, rates and turns are exact.
-create or replace function core.choose_jobs(p_queue text, p_max int)
-returns uuid[]
+-- Jobs for a child, in the order in which it should run them: its share of
+-- what is due, at least p_least.  Claims of a queue follow one another, so
+-- that caps, rates and turns are exact.  behind: how many more are due; null
+-- where that is not known.
+create or replace function core.choose_jobs(
+    p_queue text, p_max int, p_least int, out ids uuid[], out behind int)
 language plpgsql volatile set search_path = core, pg_temp
 set enable_seqscan = off set enable_bitmapscan = off
 set enable_hashjoin = off set enable_mergejoin = off set jit = off
+set plan_cache_mode = force_generic_plan
 as $$
 declare
     v_children  int := core.queue_children(p_queue);
     v_sweep     timestamptz;
     v_kinds     int;
     v_rates     boolean;
+    v_caps      boolean;
     v_limit     int;
     v_most      int;
     v_lanes     int;
     v_turns     int;
-    v_ids       uuid[];
     v_found     int;
 begin
-    select count(*), max(k.prefetch), bool_or(k.rate is not null)
-      into v_kinds, v_limit, v_rates
+    select q.sweep_at into v_sweep
+      from core.queue q where q.name = p_queue and q.paused_at is null;
+
+    if not found then
+        return;
+    end if;
+
+    select count(*), max(k.prefetch), bool_or(k.rate is not null),
+           bool_or(coalesce(k.running_max, k.tenant_running_max) is not null
+                   or exists (select from core.job_share s
+                               where s.kind = k.kind
+                                 and s.running_max is not null))
+      into v_kinds, v_limit, v_rates, v_caps
       from core.job_kind k where k.queue = p_queue;
 
-    select q.sweep_at into v_sweep from core.queue q where q.name = p_queue;
-
-    if v_sweep < clock_timestamp() - interval '1 second' then
+    -- work.sweep() does it in time where there is a keeper
+    if v_sweep < clock_timestamp() - interval '5 seconds' then
         perform core.sweep_lanes(p_queue);
     end if;
 
@@ -135,13 +151,13 @@ begin
     -- most often lanes have what makes a round of them enough
     v_turns := case when v_lanes < v_most
                then 1 + v_most / greatest(v_lanes, 1) else 1 end;
-    v_ids := case when v_lanes = 0 then '{}'
-             else core.round_jobs(p_queue, v_turns, v_most) end;
-    v_found := cardinality(v_ids);
+    ids := case when v_lanes = 0 then '{}'
+           else core.round_jobs(p_queue, v_turns, v_most) end;
+    v_found := cardinality(ids);
 
     if v_found between 1 and v_most - 1 and v_lanes > 1 then
-        v_ids := core.round_jobs(p_queue, v_turns * (2 + v_most / v_found),
-                                 v_most);
+        v_turns := v_turns * (2 + v_most / v_found);
+        ids := core.round_jobs(p_queue, v_turns, v_most);
     end if;
 
     if v_found < v_lanes then
@@ -152,62 +168,70 @@ begin
         -- a good time for it: nobody waits, as far as is known
         if v_sweep < clock_timestamp() then
             perform core.sweep_lanes(p_queue);
-            return core.choose_jobs(p_queue, p_max);
+            select * into ids, behind
+              from core.choose_jobs(p_queue, p_max, p_least);
         end if;
 
-        return '{}';
+        return;
     end if;
+
+    v_found := cardinality(ids);
 
     if v_kinds > 1 then
-        v_ids := core.prefetch_jobs(v_ids);
+        ids := core.prefetch_jobs(ids);
     end if;
 
-    v_ids := v_ids[1 : least(v_limit,
-                             ceil(cardinality(v_ids)::numeric / v_children))];
+    ids := ids[1 : least(v_limit, greatest(p_least,
+                         ceil(cardinality(ids)::numeric / v_children)))];
 
     -- What others hold is being cancelled or the like.  By the key: indexes
     -- of queued jobs have the id, too, but behind a long backlog.
-    v_ids := array(
+    ids := array(
         select h.id
           from (select j.id, u.pos
-                  from unnest(v_ids) with ordinality u (id, pos)
+                  from unnest(ids) with ordinality u (id, pos)
                   join core.job j on j.id = u.id
                  where j.state || '' = 'queued'
                    for update of j skip locked) h
          order by h.pos);
 
-    return case when v_rates then core.rate_jobs(v_ids) else v_ids end;
+    if v_rates then
+        ids := core.rate_jobs(ids);
+
+    elsif v_found < least(v_turns, v_most) and not v_caps then
+        -- no lane was left before its end
+        behind := v_found - cardinality(ids);
+    end if;
 end
 $$;
 
 -- wait_ms: since it was due; defer_left: seconds for which it may still be
--- put off.
-create or replace function work.take(p_worker text, p_queue text, p_max int)
+-- put off; behind: of core.choose_jobs().  p_least: how many the child does in
+-- a moment, so that others need not have a share of them.
+create or replace function work.take(
+    p_worker text, p_queue text, p_max int, p_least int default 1)
 returns table (job_id uuid, tenant_id uuid, kind text, attempt int,
                token bigint, soft_seconds int, hard_seconds int,
                heavy boolean, result_seconds int, trace_id text, args jsonb,
-               traceparent text, wait_ms int, defer_left int)
+               traceparent text, wait_ms int, defer_left int, behind int)
 language plpgsql volatile security definer set search_path = core, pg_temp
 set enable_seqscan = off set enable_bitmapscan = off
 set enable_hashjoin = off set enable_mergejoin = off set jit = off
+set plan_cache_mode = force_generic_plan
 as $$
 declare
-    v_ids    uuid[];
-    v_lease  interval;
-    v_now    timestamptz;
+    v_ids     uuid[];
+    v_behind  int;
+    v_now     timestamptz;
 begin
     perform pg_advisory_xact_lock(1987013986, hashtext(p_queue));
     v_now := clock_timestamp();
 
-    if exists (select from core.queue q
-                where q.name = p_queue and q.paused_at is not null)
-    then
-        return;
-    end if;
+    select c.ids, c.behind into v_ids, v_behind
+      from core.choose_jobs(p_queue, least(greatest(p_max, 1), 100),
+                            p_least) c;
 
-    v_ids := core.choose_jobs(p_queue, least(greatest(p_max, 1), 100));
-
-    if cardinality(v_ids) = 0 then
+    if coalesce(v_ids, '{}') = '{}' then
         -- what it wrote of lanes may be lost
         set local synchronous_commit = off;
         return;
@@ -218,16 +242,16 @@ begin
     -- Under a supervisor that beats a claim is good for a short while, so
     -- that the jobs of a pool that died are back soon; else for as long as
     -- the job may take at all.
-    select interval '30 seconds' into v_lease
-      from core.worker w
-     where w.name = p_worker and w.beat_at > now() - interval '15 seconds';
-
     return query
-    with taken as (
+    with beaten as (
+        select interval '30 seconds' as lease
+          from core.worker w
+         where w.name = p_worker and w.beat_at > now() - interval '15 seconds'
+    ), taken as (
         update core.job j
            set state = 'running', attempt = j.attempt + 1,
                token = j.token + 1, worker = p_worker, claimed_at = v_now,
-               lease_until = v_now + least(v_lease,
+               lease_until = v_now + least((select b.lease from beaten b),
                    make_interval(secs => k.hard_seconds + 75))
           from unnest(v_ids) with ordinality u (id, pos), core.job_kind k
          where j.id = u.id and k.kind = j.kind
@@ -242,7 +266,7 @@ begin
     )
     select t.id, t.tenant_id, t.kind, t.attempt, t.token, t.soft_seconds,
            t.hard_seconds, t.heavy, t.result_seconds, t.trace_id, t.args,
-           t.traceparent, t.wait_ms, t.defer_left
+           t.traceparent, t.wait_ms, t.defer_left, v_behind
       from taken t order by t.pos;
 end
 $$;

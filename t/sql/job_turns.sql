@@ -219,6 +219,41 @@ select is(pg_temp.take(), 'a5', 'and come first');
 select is((select token from core.job where args ->> 'name' = 'a5'),
           2::bigint, 'under a new token');
 
+-- who does many in a moment, and what is behind
+create function pg_temp.behind(p_max int, p_least int default 1) returns text
+language sql as $$
+    select count(*) || ' ' || coalesce(min(t.behind)::text, '?')
+      from work.take('w', 'trial', p_max, p_least) t
+$$;
+select pg_temp.clear();
+select work.heartbeat('w', '{trial}', '{5}', '{}', '{}');
+select pg_temp.add(1, 10);
+select is(pg_temp.behind(100), '2 8', 'who leaves others a share knows it');
+select is(pg_temp.behind(100, 6), '6 2', 'who does six in a moment has six');
+select is(pg_temp.behind(1, 6), '1 1', 'but no more than he asks for');
+select is(pg_temp.behind(100, 6), '1 0', 'or than there are');
+select pg_temp.add(1, 50), pg_temp.add(2, 1), pg_temp.add(3, 1);
+select is(pg_temp.behind(4, 4), '4 ?', 'a lane may have more than was seen');
+select pg_temp.clear();
+update core.job_kind set running_max = 2 where kind = 'trial';
+select pg_temp.add(1, 3);
+select is(pg_temp.behind(100, 6), '2 ?', 'a cap keeps what is behind it');
+update core.job_kind set running_max = null where kind = 'trial';
+
+-- sweeps
+select pg_temp.clear();
+select pg_temp.add(1, 1);
+update core.job_turn set idle = true;
+update core.queue set sweep_at = now() + interval '1 hour';
+select work.sweep();
+select is(pg_temp.take(), null, 'a lane that was lost');
+update core.queue set sweep_at = now() - interval '1 second';
+select work.sweep();
+update core.queue set sweep_at = now() + interval '1 hour';
+select is(pg_temp.take(), 'a1', 'is found by a sweep when it is time');
+update core.queue set sweep_at = now() - interval '1 minute';
+select pg_temp.clear();
+
 -- a backlog
 select pg_temp.clear();
 select pg_temp.add(1, 20000, 5, now() - interval '1 hour');
