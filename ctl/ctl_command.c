@@ -17,6 +17,7 @@ static const ctl_command_t *const  parts[] = {
     ctl_commands_schedules,
     ctl_commands_jobs,
     ctl_commands_queues,
+    ctl_commands_keys,
     ctl_commands_self
 };
 

@@ -30,6 +30,7 @@
 
 
 extern const ctl_command_t  ctl_commands_jobs[];
+extern const ctl_command_t  ctl_commands_keys[];
 extern const ctl_command_t  ctl_commands_queues[];
 extern const ctl_command_t  ctl_commands_runs[];
 extern const ctl_command_t  ctl_commands_schedules[];

@@ -70,6 +70,9 @@ static const ctl_option_t  runs_list_options[] = {
       .member = "suite_id" },
     { .name = "search", .kind = CTL_TEXT, .value = "TEXT",
       .help = "with this in their name", .place = CTL_QUERY },
+    { .name = "trigger", .kind = CTL_TEXT, .value = "TYPE",
+      .help = "of this trigger only, as auto:schedule", .place = CTL_QUERY,
+      .member = "trigger_type" },
     { .name = "sort", .kind = CTL_CHOICE, .value = "ORDER",
       .help = "created_at, completed_at or priority; with a minus sign the "
         "other way round",

@@ -6,6 +6,29 @@
 #include "ctl_commands.h"
 
 
+#define TIME_OPTIONS                                                          \
+    { .name = "name", .kind = CTL_TEXT, .value = "TEXT",                      \
+      .help = "what it is called", .place = CTL_BODY },                       \
+    { .name = "cron", .kind = CTL_TEXT, .value = "EXPRESSION",                \
+      .help = "when: five fields, six with seconds first, or @daily and "     \
+        "such",                                                               \
+      .place = CTL_BODY, .member = "expression" },                            \
+    { .name = "timezone", .kind = CTL_TEXT, .value = "ZONE",                  \
+      .help = "as Europe/Berlin; UTC at first", .place = CTL_BODY },         \
+    { .name = "missed", .kind = CTL_CHOICE, .value = "HOW",                   \
+      .help = "what was due while nobody looked: skip, once for all, all",    \
+      .choices = "skip|once|all", .place = CTL_BODY,                          \
+      .member = "missed_runs" },                                              \
+    { .name = "from", .kind = CTL_TEXT, .value = "TIME",                      \
+      .help = "not due before this time, 2026-11-21T19:00:00Z",               \
+      .place = CTL_BODY, .member = "starts_at" },                             \
+    { .name = "to", .kind = CTL_TEXT, .value = "TIME",                        \
+      .help = "not due after this time", .place = CTL_BODY,                   \
+      .member = "ends_at" },                                                  \
+    { .name = "description", .kind = CTL_TEXT, .value = "TEXT",               \
+      .help = "what it is for", .place = CTL_BODY }
+
+
 static const ctl_field_t  schedule_fields[] = {
     { .title = "ID", .member = "/id" },
     { .title = "NAME", .member = "/name", .flexible = 1 },
@@ -43,14 +66,7 @@ static const ctl_option_t  list_options[] = {
 };
 
 static const ctl_option_t  create_options[] = {
-    { .name = "name", .kind = CTL_TEXT, .value = "TEXT",
-      .help = "what it is called", .place = CTL_BODY },
-    { .name = "cron", .kind = CTL_TEXT, .value = "EXPRESSION",
-      .help = "when: five fields, six with seconds first, or @daily and "
-        "such",
-      .place = CTL_BODY, .member = "expression" },
-    { .name = "timezone", .kind = CTL_TEXT, .value = "ZONE",
-      .help = "as Europe/Berlin; UTC unless said", .place = CTL_BODY },
+    TIME_OPTIONS,
     { .name = "suite", .kind = CTL_TEXT, .value = "NAME|ID",
       .help = "run this suite" },
     { .name = "regression", .kind = CTL_FLAG,
@@ -61,19 +77,12 @@ static const ctl_option_t  create_options[] = {
     { .name = "priority", .kind = CTL_NUMBER, .value = "N",
       .help = "of the runs, 1 to 10, 10 is the soonest", .place = CTL_BODY,
       .min = 1, .max = 10 },
-    { .name = "missed", .kind = CTL_CHOICE, .value = "HOW",
-      .help = "what was due while nobody looked: skip, once for all, all",
-      .choices = "skip|once|all", .place = CTL_BODY,
-      .member = "missed_runs" },
-    { .name = "from", .kind = CTL_TEXT, .value = "TIME",
-      .help = "not due before this time, 2026-11-21T19:00:00Z",
-      .place = CTL_BODY, .member = "starts_at" },
-    { .name = "to", .kind = CTL_TEXT, .value = "TIME",
-      .help = "not due after this time", .place = CTL_BODY,
-      .member = "ends_at" },
-    { .name = "description", .kind = CTL_TEXT, .value = "TEXT",
-      .help = "what it is for", .place = CTL_BODY },
     { .name = "disabled", .kind = CTL_FLAG, .help = "not due until enabled" },
+    CTL_END
+};
+
+static const ctl_option_t  change_options[] = {
+    TIME_OPTIONS,
     CTL_END
 };
 
@@ -100,6 +109,10 @@ static const ctl_request_t  schedules_list = {
 
 static const ctl_request_t  schedules_show = {
     .method = "GET", .path = "/api/v1/schedules/{}"
+};
+
+static const ctl_request_t  schedules_change = {
+    .method = "PUT", .path = "/api/v1/schedules/{}"
 };
 
 static const ctl_request_t  schedules_delete = {
@@ -143,6 +156,17 @@ const ctl_command_t  ctl_commands_schedules[] = {
         "--cron '0 2 * * *' --timezone Europe/Berlin --suite Navigation\n"
         "voicectl schedules create --name Mondays --cron '0 7 * * MON' "
         "--regression --missed skip" },
+
+    { .name = "schedules change", .summary = "change when a schedule is due",
+      .words = "SCHEDULE", .min = 1, .max = 1, .run = ctl_run_request,
+      .options = change_options, .request = &schedules_change,
+      .about = "What is not named stays as it is. With --from it pauses "
+        "until then by itself, and nothing of the time between is made up "
+        "for.",
+      .examples = "voicectl schedules change "
+        "0193500e-6d2f-7c11-9a53-0f3bd1a6e5d2 --cron '30 1 * * *'\n"
+        "voicectl schedules change 0193500e-6d2f-7c11-9a53-0f3bd1a6e5d2 "
+        "--from 2027-01-04T00:00:00+01:00" },
 
     { .name = "schedules preview",
       .summary = "when will an expression be due?",

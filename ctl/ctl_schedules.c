@@ -14,6 +14,8 @@
 
 static ctl_exit_e set_action(ctl_t *ctl, json_t *body);
 static ctl_exit_e set_enabled(ctl_t *ctl, int enabled);
+static void tell_enabled(const ctl_t *ctl, const char *id,
+    const json_t *schedule);
 
 
 ctl_exit_e
@@ -163,8 +165,7 @@ set_enabled(ctl_t *ctl, int enabled)
             ctl_write_json(ctl, answer.data);
 
         } else if (one == CTL_OK) {
-            ctl_say(ctl, "%s: %s", ctl_word(ctl, i),
-                    enabled ? "enabled" : "disabled");
+            tell_enabled(ctl, ctl_word(ctl, i), answer.data);
         }
 
         ctl_api_release(&answer);
@@ -174,4 +175,21 @@ set_enabled(ctl_t *ctl, int enabled)
     json_decref(body);
 
     return rc;
+}
+
+
+static void
+tell_enabled(const ctl_t *ctl, const char *id, const json_t *schedule)
+{
+    ctl_buffer_t  next = { 0 };
+
+    if (!json_is_true(json_object_get(schedule, "enabled"))) {
+        ctl_say(ctl, "%s: disabled", id);
+        return;
+    }
+
+    ctl_show_value(&next, json_object_get(schedule, "next_at"), CTL_AS_TIME);
+    ctl_say(ctl, "%s: enabled, due next at %s UTC", id,
+            ctl_buffer_text(&next));
+    ctl_buffer_release(&next);
 }

@@ -17,6 +17,7 @@ static ngx_int_t ngx_voice_identify_token(ngx_voice_ctx_t *ctx);
 static ngx_int_t ngx_voice_identify_claims(ngx_voice_ctx_t *ctx,
     const json_t *claims);
 static ngx_int_t ngx_voice_identify_key(ngx_voice_ctx_t *ctx);
+static ngx_int_t ngx_voice_lacks_scope(ngx_voice_ctx_t *ctx);
 static ngx_int_t ngx_voice_admit_dropin(ngx_voice_ctx_t *ctx);
 static ngx_int_t ngx_voice_key_take(ngx_voice_main_conf_t *mcf,
     const ngx_voice_ask_t *ask, const PGresult *result, void *record);
@@ -162,11 +163,29 @@ ngx_voice_admit(ngx_voice_ctx_t *ctx)
     if (policy->scope != NGX_VOICE_NO_SCOPE
         && !ngx_voice_scope_held(&ctx->identity.scopes, policy->scope))
     {
-        return ngx_voice_fail(ctx, NGX_VOICE_AUTH_INSUFFICIENT_PERMISSIONS,
-                              "The API key lacks the scope.");
+        return ngx_voice_lacks_scope(ctx);
     }
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_voice_lacks_scope(ngx_voice_ctx_t *ctx)
+{
+    u_char             *message;
+    static const char   said[] = "The API key lacks the scope ";
+    const char *const  *names;
+
+    names = ctx->conf->scopes->elts;
+    message = ngx_pnalloc(ctx->request->pool, sizeof(said)
+                          + ngx_strlen(names[ctx->policy->scope]) + 1);
+    if (message != NULL) {
+        ngx_sprintf(message, "%s%s.%Z", said, names[ctx->policy->scope]);
+    }
+
+    return ngx_voice_fail(ctx, NGX_VOICE_AUTH_INSUFFICIENT_PERMISSIONS,
+                          (const char *) message);
 }
 
 

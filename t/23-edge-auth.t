@@ -269,7 +269,10 @@ sub scopes {
                       scopes => ['test-runs:read']);
 
     is(get('/scoped/x', $with)->{status}, 200, 'a key with the scope is in');
-    is(get('/scoped/x', $without)->{status}, 403, 'one without is not');
+    my $refused = get('/scoped/x', $without);
+    is($refused->{status}, 403, 'one without is not');
+    is($refused->{json}{error}{message},
+       'The API key lacks the scope test-suites:read.', 'and told which');
     is(get('/any/x', $without)->{status}, 200,
        'where no scope is asked for it is');
     is(get('/scoped/x', $as{viewer})->{status}, 200,

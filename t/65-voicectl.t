@@ -40,6 +40,7 @@ polling();
 jobs();
 dead_letters();
 schedules();
+api_keys();
 probe();
 queues();
 workers();
@@ -78,6 +79,10 @@ sub runs {
        'no run is told');
     is_deeply($ctl->run(qw(runs list --search nowhere --json))->{json}, [],
               'as JSON it is an empty list');
+    is_deeply([map { $_->{id} } @{$ctl->run(qw(runs list --trigger ci_cd
+        --json))->{json}}], [$id], 'or those of a trigger');
+    is($ctl->run(qw(runs list --trigger webhook))->{err}, "No runs.\n",
+       'and no others');
 
     is($ctl->run('runs', 'cancel', $id)->{out}, "$id: cancelled\n",
        'runs cancel cancels it');
@@ -129,11 +134,16 @@ sub watching {
          'JUnit XML counts the tests of the suite');
     like($xml, qr/ failures="1" errors="0" skipped="0"/, 'and its failures');
     is(() = $xml =~ /<testcase /g, 2, 'and has each of them');
+    like($xml, qr/<failure message="intent &quot;call&quot;, expected /,
+         'with what was found wrong');
 
     my ($id) = $watched->{err} =~ /run (\S+)/;
     my $results = $ctl->run('runs', 'results', $id);
     like($results->{out}, qr/^CASE +LANG.*(?:\n.*){2}\n\z/,
          'runs results lists what came of them');
+    like($results->{out}, qr/ failed .* intent "call", expected "navigate"$/m,
+         'and why');
+    unlike($results->{out}, qr/ passed .*intent/, 'where it did not pass');
     my $again = $ctl->run('runs', 'retry', $id, '--json')->{json};
     is($again->{retry_of}, $id, 'runs retry repeats what failed');
     my $good = $ctl->run({ while => sub { work('auto_pass') } }, 'runs',
@@ -309,12 +319,23 @@ sub schedules {
          'schedules lists them');
     like($ctl->run('schedules', 'show', $id)->{out}, qr/^enabled +no$/m,
          'schedules show shows one');
-    is($ctl->run('schedules', 'enable', $id)->{out}, "$id: enabled\n",
-       'it is enabled');
+    like($ctl->run('schedules', 'enable', $id)->{out},
+         qr/^\Q$id\E: enabled, due next at [-\d]{10} 0[01]:00:00 UTC\n\z/,
+         'it is enabled, and says when it is due');
     is($ctl->run('schedules', 'disable', $id, '--json')->{json}{enabled},
        JSON::PP::false, 'and disabled');
     is($ctl->run('schedules', 'run', $id)->{out}, "$id: runs now\n",
        'and runs by hand');
+
+    my $changed = $ctl->run('schedules', 'change', $id, '--cron',
+        '30 1 * * *', '--from', '2999-01-04T00:00:00+01:00', '--json');
+    is_deeply([@{$changed->{json}}{qw(expression timezone starts_at)}],
+              ['30 1 * * *', 'Europe/Berlin', '2999-01-03T23:00:00.000Z'],
+              'it is changed, but for what was not named')
+        or diag($changed->{err});
+    like($ctl->run('schedules', 'enable', $id)->{out},
+         qr/: enabled, due next at 2999-01-04 00:30:00 UTC$/,
+         'and pauses until it may be due');
 
     my $times = $ctl->run('schedules', 'preview', '0 2 * * *', '-n', 2,
         '--timezone', 'Europe/Berlin', '--after', '2026-03-28T12:00:00Z');
@@ -334,6 +355,31 @@ sub schedules {
        'one that runs nothing is not made');
     ok($ctl->run(qw(runs regression --trigger ci --meta commit_sha=a
                     --json))->{json}{job_id}, 'regressions are run at once');
+}
+
+
+sub api_keys {
+    my $made = $ctl->run(qw(keys create --name nightly --role api_client
+        --scope test-runs:read --scope test-suites:read --expires
+        2999-01-01T00:00:00Z --json))->{json};
+    is_deeply([@$made{qw(name role scopes expires_at)}],
+              ['nightly', 'api_client', ['test-runs:read',
+               'test-suites:read'], '2999-01-01T00:00:00.000Z'],
+              'keys create makes a key');
+    my $ci = $ctl->with(VOICEGATE_TOKEN => '',
+                        VOICEGATE_API_KEY => $made->{secret});
+    is($ci->run(qw(runs list))->{code}, 0, 'which comes in');
+
+    my $list = $ctl->run(qw(keys --search nightly))->{out};
+    like($list, qr/^ID +NAME.*\n\Q$made->{id}\E +nightly +api_client /,
+         'keys lists it');
+    unlike($list, qr/\Q$made->{secret}\E/, 'without its secret');
+    is($ctl->run('keys', 'revoke', $made->{id})->{code}, 2,
+       'none is revoked unasked');
+    is($ctl->run('keys', 'revoke', $made->{id}, '--yes')->{out},
+       "$made->{id}: revoked\n", 'keys revoke ends it');
+    is($ctl->run(qw(keys --search nightly))->{err}, "No keys.\n",
+       'then it is not in use');
 }
 
 
@@ -434,7 +480,11 @@ sub work {
                 :'result')", result => encode_json({
             decision => $decision, confidence_score => 0.9,
             heard_text => 'going home', wer_score => 0.1, wer_raw => 0.1,
-            alignment => { substitutions => 1 }, gates => [],
+            alignment => { substitutions => 1 },
+            gates => [{ name => 'spoken', passed => JSON::PP::true,
+                        reason => '' }, $decision eq 'auto_fail' ? {
+                name => 'intent', passed => JSON::PP::false,
+                reason => 'intent "call", expected "navigate"' } : ()],
             response_patterns => { passed => JSON::PP::true,
                                    errors => [] } }));
     }

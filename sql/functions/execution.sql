@@ -4,6 +4,18 @@
 -- whose verdict is left to a human is pending again, with review_status
 -- manual_review: its call is over and its run does not wait for it.
 
+-- What a validation found wrong, in a line; null: nothing.
+create or replace function core.gates_failed(p_gates jsonb) returns text
+language plpgsql immutable set search_path = core, pg_temp
+as $$
+begin
+    return (select string_agg(g.gate ->> 'reason', '; ' order by g.place)
+              from jsonb_array_elements(p_gates)
+                   with ordinality g (gate, place)
+             where not (g.gate ->> 'passed')::boolean);
+end
+$$;
+
 create or replace function core.execution_json(e core.voice_test_execution)
 returns json
 language plpgsql stable set search_path = core, pg_temp
@@ -19,7 +31,10 @@ begin
             'language_code', e.language_code, 'input_text', e.input_text,
             'voice', e.voice, 'agent', e.agent, 'domain', e.domain,
             'status', e.status, 'review_status', e.review_status,
-            'reason', e.reason, 'error_message', e.error_message,
+            'reason', case when e.status <> 'passed' then
+                coalesce(e.reason, e.error_message,
+                         core.gates_failed(v.gates)) end,
+            'error_message', e.error_message,
             'response_text', e.response_text,
             'written_response', e.written_response,
             'transcript', e.transcript, 'heard_text', v.heard_text,
