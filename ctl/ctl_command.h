@@ -106,6 +106,7 @@ struct ctl_command_s {
     const char            *about;      /* paragraphs; NULL: none */
     const char            *examples;   /* lines: "command  # why" */
     const char            *usual;      /* of a group: what it is alone */
+    const char            *completes;  /* its words: "a b"; NULL: any */
     unsigned               platform:1; /* the platform's operators only */
     unsigned               local:1;    /* asks nobody */
 };

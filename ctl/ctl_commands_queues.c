@@ -45,6 +45,23 @@ static const ctl_request_t  kinds_resume = {
     .said = "goes on"
 };
 
+static const ctl_field_t  setting_fields[] = {
+    { .title = "SETTING", .member = "/setting" },
+    { .title = "VALUE", .member = "/value" },
+    { .title = "DEFAULT", .member = "/default" },
+    { .title = NULL }
+};
+
+static const ctl_request_t  kinds_show = {
+    .method = "GET", .path = "/api/v1/job-kinds/{}",
+    .fields = setting_fields
+};
+
+static const ctl_request_t  kinds_set = {
+    .method = "PUT", .path = "/api/v1/job-kinds/{}",
+    .fields = setting_fields
+};
+
 static const ctl_option_t  worker_options[] = {
     { .name = "status", .kind = CTL_CHOICE, .value = "STATUS",
       .help = "online or offline only", .choices = "online|offline",
@@ -101,9 +118,36 @@ const ctl_command_t  ctl_commands_queues[] = {
       .request = &queues_resume,
       .examples = "voicectl queues resume test_execution", .platform = 1 },
 
-    { .name = "kinds", .summary = "kinds of jobs: pause one alone",
+    { .name = "kinds",
+      .summary = "kinds of jobs: their settings; pause one alone",
       .about = "For the role platform_admin. \"voicectl queues\" lists "
         "them." },
+
+    { .name = "kinds show", .summary = "show the settings of a kind",
+      .words = "KIND", .min = 1, .max = 1, .run = ctl_run_kind,
+      .request = &kinds_show,
+      .about = "The default is that of the release, where somebody has "
+        "changed it; - is no limit.",
+      .examples = "voicectl kinds show test_execution\n"
+        "voicectl kinds show validation --json | jq .settings.rate",
+      .platform = 1 },
+
+    { .name = "kinds set", .summary = "change settings of a kind",
+      .words = "KIND NAME=VALUE...", .min = 2, .run = ctl_run_kind,
+      .request = &kinds_set,
+      .completes = "soft_seconds= hard_seconds= max_attempts= max_lost= "
+        "backoff= backoff_seconds= backoff_max= jitter= window_seconds= "
+        "defer_seconds= prefetch= running_max= tenant_running_max= rate= "
+        "rate_burst= heavy= result_seconds= keep_days=",
+      .about = "\"kinds show\" lists the names. A value is a number, yes, "
+        "no or a word; default takes the change back. Workers obey from "
+        "their next claim on, without a restart, and an upgrade keeps it. "
+        "hard_seconds is lowered only while no job of the kind runs.",
+      .examples = "voicectl kinds set call_processing max_attempts=8 "
+        "backoff_max=300\n"
+        "voicectl kinds set test_execution tenant_running_max=10 rate=2.5\n"
+        "voicectl kinds set test_execution rate=default",
+      .platform = 1 },
 
     { .name = "kinds pause", .summary = "claim nothing of some kinds",
       .words = "KIND...", .min = 1, .run = ctl_run_request,

@@ -83,6 +83,7 @@ const ctl_command_t  ctl_commands_self[] = {
     { .name = "completion",
       .summary = "print the completion script of a shell",
       .words = "bash|zsh", .min = 1, .max = 1, .run = ctl_run_completion,
+      .completes = "bash zsh",
       .examples = "source <(voicectl completion bash)\n"
         "voicectl completion zsh > ~/.zfunc/_voicectl", .local = 1 },
 

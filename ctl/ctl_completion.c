@@ -51,6 +51,9 @@ static const char  bash[] =
     "    -*) COMPREPLY=($(compgen -W \"$options\" -- \"$cur\")) ;;\n"
     "    *) COMPREPLY=($(compgen -W \"$words\" -- \"$cur\")) ;;\n"
     "    esac\n"
+    "    case ${COMPREPLY[0]-} in\n"
+    "    *=) compopt -o nospace 2>/dev/null ;;\n"
+    "    esac\n"
     "}\n"
     "\n"
     "complete -F _voicectl_complete voicectl\n";
@@ -127,10 +130,8 @@ write_row(ctl_buffer_t *out, const char *name, const ctl_command_t *command)
         }
     }
 
-    if (command != NULL && command->words != NULL
-        && strchr(command->words, '|') != NULL)
-    {
-        ctl_buffer_put(out, " bash zsh");
+    if (command != NULL && command->completes != NULL) {
+        ctl_buffer_format(out, " %s", command->completes);
     }
 
     if (command != NULL && command->usual != NULL) {

@@ -1,6 +1,8 @@
 -- Queues and job kinds.  The table in workers/worker_jobs.c must say the
 -- same.  A kind whose jobs take seconds is not prefetched: what a child holds
--- behind a long job waits for nothing.
+-- behind a long job waits for nothing.  What operators have changed stays.
+
+select core.release_kinds() \g /dev/null
 
 insert into core.queue (name)
 values ('test_execution'), ('validation'), ('call_processing'), ('schedule'),
@@ -59,3 +61,5 @@ update core.job_kind k
  where k.kind = i.kind;
 
 update core.job_kind set backoff = 'fixed' where kind = 'scheduled_report';
+
+select core.keep_kinds() \g /dev/null

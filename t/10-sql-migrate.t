@@ -61,6 +61,29 @@ is("$status $output", '0 ', 'a second run applies nothing');
 is(`pg_dump -s | grep -v '^.\\(un\\)\\?restrict'`, $dump,
    'and leaves the schema as it is');
 
+sql('select core.change_kind(k, \'{"max_attempts": 7, "rate": 3}\')'
+    . ' from core.job_kind k where k.kind = \'probe\'');
+my $kinds = slurp("$root/sql/kinds.sql");
+spew("$copy/kinds.sql", $kinds =~ s/(\('probe', 'probe', 30, 60), 3,/$1, 5,/r
+     =~ s/(on conflict \(kind\) do update set)/$1 keep_days = 80,/r);
+($status, $output) = migrate();
+is("$status $output", '0 ', 'a release with other settings of kinds');
+is(sql('select max_attempts, rate, keep_days from core.job_kind'
+       . ' where kind = \'probe\''), '7|3|80',
+   'leaves what an operator changed');
+is(sql('select usual from core.job_kind_change'
+       . ' where kind = \'probe\''), '{"rate": null, "max_attempts": 5}',
+   'and is the default of it');
+sql('select core.change_kind(jsonb_populate_record(k, c.usual), \'{}\')'
+    . ' from core.job_kind k join core.job_kind_change c using (kind)'
+    . ' where k.kind = \'probe\'');
+is(sql('select max_attempts, rate from core.job_kind'
+       . ' where kind = \'probe\''), '5|',
+   'which is in force when he takes it back');
+sql('update core.job_kind set keep_days = 90');
+copy("$root/sql/kinds.sql", "$copy/") or die $!;
+migrate();
+
 my $functions = "$copy/functions";
 spew("$functions/probe.sql", "create or replace function core.probe()"
      . " returns int language sql as \$\$ select core.later() \$\$;\n"

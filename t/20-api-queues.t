@@ -24,6 +24,7 @@ my $root = $voice->person('platform', 'platform_admin');
 drill($voice);
 
 queues();
+settings();
 shares();
 workers();
 figures();
@@ -78,6 +79,78 @@ sub queues {
         name => 'none' })->{status}, 404, 'to resume either');
     is($voice->call('resume_job_kind', as => $root, path => {
         kind => 'none' })->{status}, 404, 'nor a kind');
+}
+
+
+sub settings {
+    my %kind = (path => { kind => 'drill' });
+    my $kind = $voice->call('get_job_kind', as => $root, %kind);
+    my $data = $kind->{json}{data};
+    is_deeply([@$data{qw(kind queue version updated_at)}],
+              ['drill', 'drill', 1, undef], 'an operator sees a kind');
+    is($kind->{headers}{etag}, '"1"', 'with its version');
+    is_deeply($data->{settings}, $data->{defaults}, 'as its release has it');
+
+    my $before = wakes();
+    my $changed = $voice->call('update_job_kind', as => $root, %kind,
+        headers => { 'If-Match' => '"1"' },
+        body => { max_attempts => 9, rate => 2.5, backoff => 'linear' });
+    is_deeply($changed->{json}{data}{settings}, { %{$data->{settings}},
+        max_attempts => 9, rate => 2.5, backoff => 'linear' },
+        'and changes what he sends');
+    is_deeply($changed->{json}{data}{defaults}, $data->{defaults},
+              'of which the defaults are kept');
+    is($changed->{headers}{etag}, '"2"', 'it is another version');
+    ok(woken($before), 'workers look whether there is more to do');
+    is_deeply($voice->call('get_job_kind', as => $root, %kind)->{json}{data},
+              $changed->{json}{data}, 'so it stays');
+    my ($listed) = map { @{$_->{kinds}} } grep { $_->{name} eq 'drill' }
+        @{$voice->call('list_queues', as => $root)->{json}{data}};
+    is_deeply($listed->{settings}, $changed->{json}{data}{settings},
+              'and is listed');
+    is($voice->call('update_job_kind', as => $root, %kind,
+        headers => { 'If-Match' => '"1"' }, body => { rate => 1 })->{status},
+       412, 'a change of an earlier version is refused');
+    is($voice->sql("select l.detail ->> 'max_attempts' from core.audit_log l
+                     where l.action = 'job_kind.updated'
+                       and l.resource_id = 'drill'
+                       and l.actor_id = '$root->{user_id}'"), 9,
+       'the log has who changed what');
+
+    refusals(\%kind);
+    is_deeply($voice->call('update_job_kind', as => $root, %kind,
+        body => { max_attempts => undef, rate => undef, backoff => undef })
+        ->{json}{data}{settings}, $data->{defaults}, 'null takes it back');
+}
+
+
+sub refusals {
+    my ($kind) = @_;
+
+    my @wrong = map { my $name = $_; map { [$name, $_] } (
+        $name eq 'backoff' ? ('cubic', 1) : (-1, 1e12, 'x', [])) }
+        sort keys %{$voice->{contract}{components}{schemas}{JobKindSettings}
+                    {properties}};
+    cmp_ok(scalar @wrong, '>', 60, 'each setting has values that it is not');
+    for my $row (@wrong, ['queue', 'probe'], ['paused_at', undef],
+                 ['soft_seconds', 1800], ['backoff_max', 1])
+    {
+        my ($name, $value) = @$row;
+        refused($voice->call('update_job_kind', as => $root, %$kind,
+                             body => { $name => $value }), "/body/$name",
+                "$name = " . ($value // 'null'));
+    }
+    refused($voice->call('update_job_kind', as => $root, %$kind, body => {}),
+            undef, 'no setting');
+
+    is($voice->call('get_job_kind', as => $root, path => {
+        kind => 'none' })->{status}, 404, 'there is no kind that is not there');
+    is($voice->call('update_job_kind', as => $root, body => { rate => 1 },
+        path => { kind => 'none' })->{status}, 404, 'nor to change');
+    is($voice->call('get_job_kind', as => $owner, %$kind)->{status}, 403,
+       'a tenant does not see a kind');
+    is($voice->call('update_job_kind', as => $owner, %$kind,
+        body => { rate => 1 })->{status}, 403, 'nor change it');
 }
 
 

@@ -43,6 +43,7 @@ schedules();
 api_keys();
 probe();
 queues();
+kinds();
 workers();
 
 is(join('', $ctl->faults), '', 'no sanitizer found anything');
@@ -428,6 +429,39 @@ sub queues {
        'as JSON queues are as the API gives them');
     is($platform->run(qw(queues pause nowhere))->{code}, 4,
        'a queue that is not there is 4');
+}
+
+
+sub kinds {
+    my $lines = sub {
+        my ($r) = @_;
+        return join ', ', map { s/ +/ /gr } $r->{out} =~
+            /^((?:SETTING|max_attempts|backoff|jitter|rate) .*)$/mg;
+    };
+
+    is($lines->($platform->run(qw(kinds show drill))),
+       'SETTING VALUE DEFAULT, max_attempts 3, backoff exponential, '
+       . 'jitter yes, rate -', 'kinds show shows the settings of one');
+    my $set = $platform->run(qw(kinds set drill max_attempts=5 rate=2.5
+                                backoff=linear jitter=no));
+    is($set->{code}, 0, 'kinds set changes some') or diag($set->{err});
+    is($lines->($set), 'SETTING VALUE DEFAULT, max_attempts 5 3, '
+       . 'backoff linear exponential, jitter no yes, rate 2.5 -',
+       'and shows what they were');
+    is($platform->run(qw(kinds set drill rate=default --json))
+                ->{json}{settings}{rate}, undef, 'default takes one back');
+
+    my $wrong = $platform->run(qw(kinds set drill rate=0));
+    is($wrong->{code}, 7, 'a value that it is not is refused');
+    like($wrong->{err}, qr/rate/, 'by its name');
+    is($platform->run(qw(kinds set drill colour=red))->{code}, 7,
+       'so is what is no setting');
+    is($platform->run('kinds', 'set', 'drill', $_)->{code}, 2,
+       "\"$_\" is none") for 'rate', '=1', "rate=\xff";
+    is($platform->run(qw(kinds show nowhere))->{code}, 4,
+       'a kind that is not there is 4');
+    is($ctl->run(qw(kinds set drill rate=1))->{code}, 3,
+       'a tenant may not');
 }
 
 

@@ -206,6 +206,7 @@ sub completion {
         ['runs start --wa', qr/^--wait$/],
         ['queues --col', qr/^--color$/],
         ['completion ', qr/^bash zsh$/],
+        ['kinds set probe max_', qr/^max_attempts= max_lost=$/],
         ['runs watch --junit ' . substr($script, 0, -3), qr/^\Q$script\E$/],
     );
     for my $row (@rows) {

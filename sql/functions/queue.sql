@@ -34,8 +34,7 @@ begin
         'queued', v_queued, 'due', v_due, 'running', v_running,
         'dead', v_dead, 'done_last_hour', v_done,
         'oldest_due_seconds', core.oldest_due(k.kind),
-        'settings', to_jsonb(k) - array['kind', 'queue', 'paused_at',
-            'retry_instead', 'cancel_instead']);
+        'settings', core.kind_settings(k));
 end
 $$;
 

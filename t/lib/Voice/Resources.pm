@@ -73,6 +73,7 @@ sub bodies {
         review_validation_result => { decision => 'fail' },
         duplicate_test_case      => { name => 'x' },
         set_job_share_of_tenant  => { weight => 2 },
+        update_job_kind          => { rate_burst => 1 },
         complete_call            => { total_packets => 2 },
         ingest_packet            => { sequence => 0, data => 'x',
                                       timestamp => 1 },
