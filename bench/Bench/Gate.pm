@@ -14,7 +14,10 @@ use Bench::Server;
 use lib "$Bench::Server::ROOT/t/lib";
 use Voice;
 
-use constant RATE => 1_000_000;      # requests a second of each limit class
+use constant {
+    RATE     => 1_000_000,     # requests a second of each limit class
+    SEGMENTS => 60,            # of WAL, 16 MiB each
+};
 
 my $json = JSON::PP->new->utf8->canonical;
 
@@ -31,8 +34,29 @@ sub start {
     $self->lift_limits;
     $self->configure;
     $self->{owner} = $self->{voice}->tenant('bench');
+    $self->age if $opt{durable};
 
     return $self;
+}
+
+
+# As PostgreSQL is when it has run for a while: it writes over old segments of
+# its WAL.  In its first minutes each 16 MiB a commit waits for a new one, for
+# 50 ms.
+sub age {
+    my ($self) = @_;
+
+    my $voice = $self->{voice};
+
+    $voice->sql("alter system set $_") for "min_wal_size = '2GB'",
+        "max_wal_size = '4GB'";
+    $voice->sql('select pg_reload_conf()');
+
+    $voice->sql("select pg_logical_emit_message(false, 'bench', ''),
+        pg_switch_wal() from generate_series(1, @{[SEGMENTS]}); checkpoint");
+    my $segments = $voice->sql('select count(*) from pg_ls_waldir()');
+    die "bench: $segments segments of WAL are kept\n"
+        if $segments < SEGMENTS;
 }
 
 
