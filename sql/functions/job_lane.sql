@@ -14,6 +14,16 @@ as $$
                     '-infinity'::timestamptz)
 $$;
 
+-- Up to where a lane has nothing left: who is passed over for his provider's
+-- rate is not yet behind.
+create or replace function core.lane_head(
+    p_kind core.job_kind, p_head_at timestamptz[])
+returns timestamptz[]
+language sql immutable
+as $$
+    select case when p_kind.rate is null then p_head_at else '{}' end
+$$;
+
 -- Makes sure that lanes with queued jobs are known and looked at from their
 -- beginning, whatever happened.  Walks the index from tenant to tenant, so
 -- that a long backlog costs nothing; entries of what is not vacuumed yet do
@@ -100,7 +110,9 @@ set plan_cache_mode = force_generic_plan
 as $$
 begin
     return query
-    select u.kind, u.tenant_id, k.prefetch, coalesce(s.weight, 1), u.used,
+    select u.kind, u.tenant_id, k.prefetch, coalesce(s.weight, 1),
+           -- of a turn that was longer
+           least(u.used, coalesce(s.weight, 1) - 1),
            case when k.running_max is not null then k.running_max
                - (select count(*)::int from core.job r
                    where r.kind = u.kind and r.state = 'running') end,
@@ -112,8 +124,7 @@ begin
                select r.provider from core.job_rate r
                 where r.kind = u.kind and r.tenant_id = u.tenant_id
                   and core.rate_free(k, r.tat) > clock_timestamp()) end,
-           -- who is passed over for his provider's rate is not yet behind
-           case when k.rate is null then u.head_at else '{}' end
+           core.lane_head(k, u.head_at)
       from core.job_kind k
       join core.job_turn u on u.kind = k.kind and not u.idle
       join core.tenant t on t.id = u.tenant_id and t.status = 'active'
@@ -182,8 +193,10 @@ begin
     -- with a snapshot that is younger than the locks
     update core.job_turn t set idle = true
       from unnest(v_kinds, v_tenants) h (kind, tenant_id)
+      join core.job_kind k on k.kind = h.kind
      where t.kind = h.kind and t.tenant_id = h.tenant_id
-       and core.lane_jobs(t.kind, t.tenant_id, null, t.head_at, 1) = '{}';
+       and core.lane_jobs(t.kind, t.tenant_id, null,
+                          core.lane_head(k, t.head_at), 1) = '{}';
 end
 $$;
 
@@ -207,8 +220,9 @@ begin
                                      lane)
          cross join lateral unnest(core.lane_jobs(
                    l.kind, l.tenant_id, l.blocked, l.head_at,
-                   least(l.weight * p_turns - l.used, l.tenant_free,
-                         l.kind_free, p_limit)))
+                   -- less than none is free where a cap was lowered
+                   greatest(0, least(l.weight * p_turns - l.used,
+                                     l.tenant_free, l.kind_free, p_limit))))
                with ordinality as u (id, pos)
          limit case when p_turns = 1 then p_limit end
     ), ranked as (

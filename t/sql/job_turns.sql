@@ -94,6 +94,16 @@ select is(pg_temp.take(), 'a9', 'one');
 select is(pg_temp.take(), 'b3', 'by one');
 delete from core.job_share;
 
+-- a weight that is lowered within a turn
+select pg_temp.clear();
+insert into core.job_share (tenant_id, kind, weight)
+values (pg_temp.tenant(1), 'trial', 5);
+select pg_temp.add(1, 6), pg_temp.add(2, 2);
+select is(pg_temp.take(3), 'a1 a2 a3', 'within a turn of five');
+delete from core.job_share;
+select is(pg_temp.take(4), 'a4 b1 a5 b2',
+          'a tenant is made like the others, and goes on');
+
 -- what is not due
 select pg_temp.clear();
 select pg_temp.add(1, 50, 9, now() + interval '1 hour'), pg_temp.add(1, 1);
@@ -123,6 +133,20 @@ delete from core.job_share;
 update core.job_kind set running_max = null, tenant_running_max = null
  where kind = 'trial';
 
+-- caps that are lowered
+select pg_temp.clear();
+select pg_temp.add(1, 9);
+select is(pg_temp.take(5), 'a1 a2 a3 a4 a5', 'five of a tenant run');
+update core.job_kind set tenant_running_max = 2 where kind = 'trial';
+select pg_temp.add(2, 2);
+select is(pg_temp.take(5), 'b1 b2',
+          'a cap below what runs holds up its tenant alone');
+update core.job_kind set running_max = 3 where kind = 'trial';
+select is(pg_temp.take(5), null, 'or all, where it is the kind''s');
+update core.job_kind set running_max = null, tenant_running_max = null
+ where kind = 'trial';
+select is(pg_temp.take(5), 'a6 a7 a8 a9', 'until it is raised');
+
 -- rates
 select pg_temp.clear();
 update core.job_kind set rate = 0.01, rate_burst = 2 where kind = 'trial';
@@ -148,6 +172,15 @@ select is((select count(*) from work.due(10) where queue = 'trial'),
           0::bigint, 'once');
 select ok((select next_ms from work.due(10) where queue is null)
               between 1 and 110000, 'and the keeper comes in time');
+select pg_temp.clear();
+update core.job_kind set rate_burst = 1 where kind = 'trial';
+select pg_temp.add(1, 3, 5, now() - interval '10 seconds');
+update core.job set provider = 'other', run_at = now() - interval '1 second'
+ where args ->> 'name' = 'a3';
+select is(pg_temp.take(100), 'a1 a3', 'one provider''s job waits');
+select is(pg_temp.take(100), null, 'behind that of another');
+select is((select idle from core.job_turn), false,
+          'its lane is not taken for empty');
 update core.job_kind set rate = null, rate_burst = 1 where kind = 'trial';
 
 -- pause
