@@ -141,6 +141,8 @@ create or replace function core.schedule_apply(s core.schedule, args jsonb)
 returns core.schedule
 language plpgsql stable set search_path = core, pg_temp
 as $$
+declare
+    o  core.schedule := s;
 begin
     if args ? 'name' then s.name := args ->> 'name'; end if;
     if args ? 'description' then
@@ -168,6 +170,14 @@ begin
 
     if s.ends_at <= s.starts_at then
         perform core.refuse('/body/ends_at', 'must be later than starts_at');
+    end if;
+
+    -- what is due and has no job yet keeps it, unless the times change
+    if (s.expression, s.timezone, s.enabled, s.starts_at, s.ends_at)
+       is not distinct from
+       (o.expression, o.timezone, o.enabled, o.starts_at, o.ends_at)
+    then
+        return s;
     end if;
 
     -- what was due once is not due again, wherever the clock was set

@@ -209,6 +209,12 @@ select throws_ok($$ select api.update_schedule(pg_temp.a(), pg_temp.by_id(
     'VERSION_MISMATCH', 'a change of an earlier version is refused');
 select is((pg_temp.row('plain')).next_at, pg_temp.at('16:30'),
     'what was due once is not due again');
+select pg_temp.due('plain', now() - interval '1 second');
+select is((api.update_schedule(pg_temp.a(), pg_temp.by_id('plain',
+    '{"name": "plain", "expression": "30 * * * *"}'))).data ->> 'next_at',
+    core.iso(now() - interval '1 second'),
+    'what is due and has not run yet is not lost by a change of something'
+    || ' else');
 select is((api.update_schedule(pg_temp.a(), pg_temp.by_id('plain',
     '{"enabled": false}'))).data ->> 'next_at', null,
     'one that is off is due never');
