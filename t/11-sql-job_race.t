@@ -32,6 +32,9 @@ last_two_members();
 many_members();
 one_key();
 window_of_a_key();
+cancelled_chain();
+busy_lane();
+paused_meanwhile();
 
 done_testing();
 
@@ -151,6 +154,86 @@ sub window_of_a_key {
     hear_end($first);
     like(hear($second), qr/^new true/m, 'and has it, should that fail');
     hear_end($second);
+}
+
+
+# Who cancels all of a subject waits for a step that ends just now, and has
+# the next one, too.
+sub cancelled_chain {
+    query('delete from core.job');
+    my $subject = '00000000-0000-7000-8000-000000000005';
+    query("select core.add_chain('[{\"kind\": \"race\"}, {\"kind\": \"last\"}]',
+               p_subject => '$subject') from $under");
+    my ($job) = taken(1);
+    my ($step, $cancel) = (session(), session());
+
+    say_to($step, 'begin;', finish($job), '\echo done');
+    hear($step);
+    say_to($cancel, "select 'cancelled ' || core.cancel_jobs('$subject')
+                       from $under;", '\echo done');
+    ok(wait_for("select 1 from pg_stat_activity
+                  where wait_event_type = 'Lock'"),
+       'who cancels waits for a step that ends');
+    say_to($step, 'commit;');
+    hear_end($step);
+    like(hear($cancel), qr/^cancelled 1$/m, 'and cancels what follows it');
+    hear_end($cancel);
+    is(query("select count(*) from core.job where state = 'queued'"), 0,
+       'nothing of the subject is left');
+}
+
+
+# An error of the moment is no reason to leave an occurrence out.
+sub busy_lane {
+    query("delete from core.job;
+        update core.system_schedule set enabled = false;
+        insert into core.job_turn (kind, tenant_id)
+        values ('run_regression_suite', '$tenant');
+        insert into core.schedule (tenant_id, name, expression, action,
+                                   next_at)
+        values ('$tenant', 'S', '\@yearly',
+                '{\"type\": \"run_regression_suite\"}', now())");
+    my $fire = "select 'fired ' || fired from work.schedule_fire(9);";
+    my ($holder, $keeper) = (session(), session());
+
+    say_to($holder, 'begin;', 'select from core.job_turn for update;',
+           '\echo done');
+    hear($holder);
+    say_to($keeper, '\set ON_ERROR_STOP off', "set lock_timeout = '10ms';",
+           $fire, 'reset lock_timeout;', '\echo done');
+    is(hear($keeper), "done\n", 'a keeper does not get what it needs');
+    hear_end($holder);
+    is(query('select count(*) from core.schedule where next_at <= now()'), 1,
+       'the schedule is still due');
+    say_to($keeper, $fire, '\echo done');
+    like(hear($keeper), qr/^fired 1$/m, 'and fires with the next look');
+    hear_end($keeper);
+    is(query("select count(*) from core.job j
+                join core.schedule_occurrence o on o.job_id = j.id"), 1,
+       'so its occurrence has a job');
+}
+
+
+# When an operator hears that a queue is paused, nothing of it starts.
+sub paused_meanwhile {
+    query("delete from core.job;
+           select core.add_job('race', '{}') from $under");
+    my ($take, $pause) = (session(), session());
+
+    say_to($take, 'begin;', "select count(*) from work.take('w', 'race', 1);",
+           '\echo done');
+    like(hear($take), qr/^1$/m, 'a job is being claimed');
+    say_to($pause, "select core.pause_queue('{\"name\": \"race\"}', true)
+                      from $under;", '\echo done');
+    ok(wait_for("select 1 from pg_stat_activity
+                  where wait_event_type = 'Lock'"),
+       'who pauses the queue waits for that');
+    say_to($take, 'commit;');
+    hear_end($take);
+    hear($pause);
+    hear_end($pause);
+    is(query("select paused_at is not null from core.queue
+               where name = 'race'"), 't', 'then it is paused');
 }
 
 

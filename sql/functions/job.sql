@@ -21,7 +21,7 @@ begin
         perform core.join_group(p_group);
     end if;
 
-    -- of the same millisecond, and yet in order
+    -- of the same microsecond, and yet in order
     v_ids := array(select core.uuid_v7() as id
                      from generate_series(1, cardinality(p_args))
                     order by id);
@@ -64,8 +64,8 @@ end
 $$;
 
 -- Cancels what is queued or running for a subject; a running child is told
--- by work.beat.  Locks all of them first: lock jobs before the rows that
--- their triggers touch.
+-- by its supervisor's heartbeat.  Locks all of them first: lock jobs before
+-- the rows that their triggers touch.
 create or replace function core.cancel_jobs(p_subject uuid) returns int
 language plpgsql volatile set search_path = core, pg_temp
 as $$
@@ -73,11 +73,20 @@ declare
     v_jobs   uuid[];
     v_count  int;
 begin
-    v_jobs := array(select j.id from core.job j
-                     where j.tenant_id = core.tenant()
-                       and j.subject_id = p_subject
-                       and j.state in ('queued', 'running')
-                     order by j.id for update);
+    -- what one that ended meanwhile was followed by is there the next time
+    loop
+        v_jobs := array(select j.id from core.job j
+                         where j.tenant_id = core.tenant()
+                           and j.subject_id = p_subject
+                           and j.state in ('queued', 'running')
+                         order by j.id for update);
+
+        select count(*) into v_count from core.job j
+         where j.tenant_id = core.tenant() and j.subject_id = p_subject
+           and j.state in ('queued', 'running');
+
+        exit when v_count = cardinality(v_jobs);
+    end loop;
 
     perform core.hold_groups(v_jobs);
 
@@ -85,10 +94,12 @@ begin
        set state = 'cancelled', ended_at = now(), lease_until = null
      where j.id = any (v_jobs);
 
-    get diagnostics v_count = row_count;
     return v_count;
 end
 $$;
+
+-- The two became one.
+drop function if exists core.end_job(uuid), core.end_job(uuid, jsonb);
 
 set local role voice_work;
 
@@ -131,15 +142,19 @@ begin
 end
 $$;
 
--- Ends a job that hold_job() gave.
-create or replace function core.end_job(p_job uuid) returns void
+-- Ends a job that hold_job() gave; the queues of what follows from it.
+create or replace function core.end_job(
+    p_job uuid, p_result jsonb default null)
+returns text[]
 language plpgsql volatile security definer set search_path = core, pg_temp
 as $$
 begin
     update core.job j
        set state = 'done', ended_at = now(), lease_until = null,
-           error = null, progress = 1
+           error = null, progress = 1, result = p_result
      where j.id = p_job and j.state = 'running';
+
+    return core.woken();
 end
 $$;
 

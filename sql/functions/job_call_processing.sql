@@ -142,8 +142,8 @@ begin
     select * into c from core.call l
      where l.tenant_id = j.tenant_id and l.id = j.subject_id
        for no key update;
-    perform core.end_job(j.id);
     accepted := true;
+    wake := core.end_job(j.id);
 
     if c.processing_state = 'PROCESSING_AI' and p_result is not null then
         update core.call u

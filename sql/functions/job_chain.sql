@@ -23,6 +23,8 @@ begin
         then
             raise exception 'a step is of an unknown kind: "%"',
                 s ->> 'kind';
+        elsif (s ->> 'priority')::int not between 1 and 10 then
+            raise exception 'a step''s priority is not within 1..10';
         end if;
     end loop;
 end

@@ -34,35 +34,63 @@ begin
 end
 $$;
 
-create or replace function api.retry_job(ctx api.ctx, args jsonb)
-returns api.reply
-language plpgsql volatile security definer set search_path = core, pg_temp
+-- The job, locked, if it is in one of these states and its kind has no other
+-- way (a column of core.job_kind) for what is wanted.
+create or replace function core.job_ask(
+    ctx api.ctx, args jsonb, p_states text[], p_instead text)
+returns core.job
+language plpgsql volatile set search_path = core, pg_temp
 as $$
 declare
     j      core.job := core.job_lock(ctx, args);
     v_way  text;
 begin
-    if j.state not in ('dead', 'cancelled') then
+    if j.state <> all (p_states) then
         perform core.fail('INVALID_STATE', 'The job is ' || j.state || '.');
     end if;
 
-    select replace(k.retry_instead, '{subject}', j.subject_id::text)
+    select replace(to_jsonb(k) ->> p_instead, '{subject}',
+                   coalesce(j.subject_id::text, '-'))
       into v_way from core.job_kind k where k.kind = j.kind;
 
     if v_way is not null then
         perform core.fail('INVALID_STATE', v_way);
     end if;
 
+    return j;
+end
+$$;
+
+-- What was done with it, in the log and for the reply.
+create or replace function core.job_asked(
+    ctx api.ctx, p_action text, j core.job, p_wake text[])
+returns api.reply
+language plpgsql volatile set search_path = core, pg_temp
+as $$
+begin
+    perform core.job_audit(ctx, p_action, j.id, jsonb_build_object(
+        'kind', j.kind, 'tenant_id', j.tenant_id));
+
+    return core.reply(core.job_detail(j), p_wake => p_wake);
+end
+$$;
+
+create or replace function api.retry_job(ctx api.ctx, args jsonb)
+returns api.reply
+language plpgsql volatile security definer set search_path = core, pg_temp
+as $$
+declare
+    j  core.job := core.job_ask(ctx, args, '{dead,cancelled}',
+                                'retry_instead');
+begin
     if not core.unique_again(j) then
         perform core.fail('CONFLICT',
             'Another job with the same unique key waits or runs.');
     end if;
 
     j := core.job_again(j.id);
-    perform core.job_audit(ctx, 'job.retried', j.id, jsonb_build_object(
-        'kind', j.kind, 'tenant_id', j.tenant_id));
 
-    return core.reply(core.job_detail(j), p_wake => array[j.queue]);
+    return core.job_asked(ctx, 'job.retried', j, array[j.queue]);
 end
 $$;
 
@@ -72,36 +100,23 @@ returns api.reply
 language plpgsql volatile security definer set search_path = core, pg_temp
 as $$
 declare
-    j      core.job := core.job_lock(ctx, args);
-    v_way  text;
+    j  core.job := core.job_ask(ctx, args, '{queued,running}',
+                                'cancel_instead');
 begin
-    if j.state not in ('queued', 'running') then
-        perform core.fail('INVALID_STATE', 'The job is ' || j.state || '.');
-    end if;
-
-    select replace(k.cancel_instead, '{subject}', j.subject_id::text)
-      into v_way from core.job_kind k where k.kind = j.kind;
-
-    if v_way is not null then
-        perform core.fail('INVALID_STATE', v_way);
-    end if;
-
     update core.job u
        set state = 'cancelled', ended_at = now(), lease_until = null
      where u.id = j.id
     returning * into j;
 
-    perform core.job_audit(ctx, 'job.cancelled', j.id, jsonb_build_object(
-        'kind', j.kind, 'tenant_id', j.tenant_id));
-
-    return core.reply(core.job_detail(j), p_wake => core.woken());
+    return core.job_asked(ctx, 'job.cancelled', j, core.woken());
 end
 $$;
 
 set local role voice_work;
 
 -- Dead jobs, those that died first, locked: at most limit, and none that
--- others have locked just now.  p_again: such as may be queued again.
+-- others have locked just now.  p_again: such as may be queued again; else
+-- none that a group has still to be told of.
 create or replace function core.dead_lock(
     p_tenant uuid, p_args jsonb, p_again boolean)
 returns setof core.job
@@ -121,7 +136,11 @@ begin
     select d.* from core.job d
       join core.job_kind k on k.kind = d.kind
      where d.state = 'dead' and d.ended_at <= v_before
-       and (k.retry_instead is null or not p_again)
+       and case when p_again then k.retry_instead is null
+           else not exists (select from core.job_group g
+                             where g.tenant_id = d.tenant_id
+                               and g.id = d.group_id
+                               and g.ended_at is null) end
        and (p_tenant is null or d.tenant_id = p_tenant)
        and (v_kind is null or d.kind = v_kind)
        and (not p_args ? 'ids' or d.id = any (v_ids))

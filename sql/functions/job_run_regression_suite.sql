@@ -122,9 +122,11 @@ begin
         array(select (e.run ->> 'test_run_id')::uuid
                 from jsonb_array_elements(r.result -> 'runs') e (run)),
         v_why);
-    perform core.end_job(j.id, r.result);
 
-    return query select true, r.wake;
+    accepted := true;
+    wake := r.wake || core.end_job(j.id, r.result);
+
+    return next;
 end
 $$;
 

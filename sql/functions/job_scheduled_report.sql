@@ -77,9 +77,8 @@ begin
 
     perform core.emit('report.ready', 'job', j.id,
         v_report || jsonb_build_object('job_id', j.id));
-    perform core.end_job(j.id, v_report);
 
-    return query select true, null::text[];
+    return query select true, core.end_job(j.id, v_report);
 end
 $$;
 

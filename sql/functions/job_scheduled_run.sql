@@ -48,19 +48,6 @@ begin
 end
 $$;
 
--- Ends a job with a result of its own.
-create or replace function core.end_job(p_job uuid, p_result jsonb)
-returns void
-language plpgsql volatile set search_path = core, pg_temp
-as $$
-begin
-    perform core.end_job(p_job);
-
-    update core.job j set result = p_result, progress = 1
-     where j.tenant_id = core.tenant() and j.id = p_job;
-end
-$$;
-
 create or replace function work.finish_scheduled_run(
     p_job uuid, p_token bigint, p_result json)
 returns table (accepted boolean, wake text[])
@@ -83,12 +70,15 @@ begin
     perform core.schedule_ended(j.args,
         case when r.reason is null then 'done' else 'failed' end,
         array_remove(array[r.run_id], null), r.reason);
-    perform core.end_job(j.id, jsonb_strip_nulls(jsonb_build_object(
-        'result', case when r.reason is null then 'scheduled'
-                       else 'refused' end,
-        'test_run_id', r.run_id, 'reason', r.reason)));
 
-    return query select true, r.wake;
+    accepted := true;
+    wake := r.wake || core.end_job(j.id, jsonb_strip_nulls(
+        jsonb_build_object(
+            'result', case when r.reason is null then 'scheduled'
+                           else 'refused' end,
+            'test_run_id', r.run_id, 'reason', r.reason)));
+
+    return next;
 end
 $$;
 
@@ -96,11 +86,14 @@ $$;
 create or replace function core.schedule_job_ended() returns trigger
 language plpgsql security definer set search_path = core, pg_temp
 as $$
+declare
+    v_tenant  uuid := core.tenant();
 begin
     perform core.use_tenant(new.tenant_id);
     perform core.schedule_ended(new.args, 'failed', '{}', case new.state
         when 'dead' then coalesce(new.error, 'The job died.')
         else 'The job was cancelled.' end, new.state = 'dead');
+    perform core.use_tenant(v_tenant);
 
     return null;
 end

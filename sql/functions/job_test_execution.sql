@@ -86,8 +86,8 @@ begin
     end if;
 
     e := core.execution_lock((j.args ->> 'execution_id')::uuid);
-    perform core.end_job(j.id);
     accepted := true;
+    wake := core.end_job(j.id);
 
     if e.status = 'running' then
         perform core.execution_store(e.id, v_result);
@@ -98,7 +98,7 @@ begin
         else
             perform core.add_job('validation', j.args, j.subject_id,
                                  j.priority);
-            wake := core.wake('validation');
+            wake := wake || core.wake('validation');
         end if;
     end if;
 

@@ -68,7 +68,8 @@ begin
         return false;
     end if;
 
-    update core.job_unique h set job_id = j.id
+    update core.job_unique h
+       set job_id = j.id, until = greatest(h.until, now())
      where h.tenant_id = j.tenant_id and h.kind = j.kind
        and h.key = j.unique_key;
 

@@ -51,8 +51,8 @@ begin
     end if;
 
     e := core.execution_lock((j.args ->> 'execution_id')::uuid);
-    perform core.end_job(j.id);
     accepted := true;
+    wake := core.end_job(j.id);
 
     if e.status = 'running' then
         perform core.validation_result_add(e, p_result::jsonb);

@@ -3,55 +3,37 @@
 
 set local role voice_work;
 
--- Figures of a kind, of all tenants; each counts to a million.
+-- Figures of a kind, of all tenants.
 create or replace function core.kind_json(k core.job_kind) returns jsonb
 language plpgsql stable security definer set search_path = core, pg_temp
 as $$
-declare
-    v_most     constant int := 1000000;
-    v_queued   bigint;
-    v_due      bigint;
-    v_running  bigint;
-    v_dead     bigint;
-    v_done     bigint;
 begin
-    select count(*), count(*) filter (where q.run_at <= now())
-      into v_queued, v_due
-      from (select j.run_at from core.job j
-             where j.kind = k.kind and j.state = 'queued' limit v_most) q;
-    select count(*) into v_running from core.job j
-     where j.kind = k.kind and j.state = 'running';
-    select count(*) into v_dead
-      from (select from core.job j
-             where j.kind = k.kind and j.state = 'dead' limit v_most) d;
-    select count(*) into v_done
-      from (select from core.job j
-             where j.kind = k.kind and j.state = 'done'
-               and j.ended_at > now() - interval '1 hour' limit v_most) d;
-
     return jsonb_build_object(
         'kind', k.kind, 'paused_at', core.iso(k.paused_at),
-        'queued', v_queued, 'due', v_due, 'running', v_running,
-        'dead', v_dead, 'done_last_hour', v_done,
+        'queued', core.tally_kind(k.kind, 'queued'),
+        'due', core.tally_kind(k.kind, 'due'),
+        'running', core.tally_kind(k.kind, 'running'),
+        'dead', core.tally_kind(k.kind, 'dead'),
+        'done_last_hour', core.tally_kind(k.kind, 'done'),
         'oldest_due_seconds', core.oldest_due(k.kind),
         'settings', core.kind_settings(k));
 end
 $$;
 
--- Seconds that the first of a kind has waited; 0: none does.  By the index of
--- its queue, so that a long one costs nothing.
+-- Seconds that the first of a kind has waited; 0: none does.  Jobs of tenants
+-- that may not work now wait for that, and for nobody here.
 create or replace function core.oldest_due(p_kind text) returns numeric
 language plpgsql stable security definer set search_path = core, pg_temp
 set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off
+set enable_hashjoin = off set enable_mergejoin = off
 as $$
 declare
-    v_queue  text := (select k.queue from core.job_kind k
-                       where k.kind = p_kind);
     v_first  timestamptz;
 begin
     select j.run_at into v_first
       from core.job j
-     where j.queue = v_queue and j.kind = p_kind and j.state = 'queued'
+      join core.tenant t on t.id = j.tenant_id and t.status = 'active'
+     where j.kind = p_kind and j.state = 'queued'
      order by j.run_at limit 1;
 
     return greatest(0, round(coalesce(
@@ -94,6 +76,33 @@ begin
 end
 $$;
 
+-- Since when; who pauses what is paused changes nothing.
+create or replace function core.paused_at(p_at timestamptz, p_pause boolean)
+returns timestamptz
+language sql stable
+as $$ select case when p_pause then coalesce(p_at, now()) end $$;
+
+-- What is told of a queue or kind (p_what) that was paused or resumed.
+-- p_queue null: there is none.
+create or replace function core.pause_told(
+    p_what text, p_name text, p_queue text, p_pause boolean, p_json json)
+returns api.reply
+language plpgsql volatile set search_path = core, pg_temp
+as $$
+begin
+    if p_queue is null then
+        perform core.fail('RESOURCE_NOT_FOUND');
+    end if;
+
+    perform core.audit(p_what || case when p_pause then '.paused'
+                                      else '.resumed' end, p_what, p_name);
+
+    return core.reply(p_json,
+        p_wake => case when not p_pause then core.queue_wake(p_queue) end);
+end
+$$;
+
+-- Waits for the claim that is under way: nothing starts after the reply.
 create or replace function core.pause_queue(args jsonb, p_pause boolean)
 returns api.reply
 language plpgsql volatile set search_path = core, pg_temp
@@ -101,21 +110,14 @@ as $$
 declare
     q  core.queue;
 begin
-    update core.queue u
-       set paused_at = case when p_pause
-                            then coalesce(u.paused_at, now()) end
+    perform core.lock_claims(args ->> 'name');
+
+    update core.queue u set paused_at = core.paused_at(u.paused_at, p_pause)
      where u.name = args ->> 'name'
     returning * into q;
 
-    if not found then
-        perform core.fail('RESOURCE_NOT_FOUND');
-    end if;
-
-    perform core.audit(case when p_pause then 'queue.paused'
-                            else 'queue.resumed' end, 'queue', q.name);
-
-    return core.reply(core.queue_json(q),
-        p_wake => case when not p_pause then core.queue_wake(q.name) end);
+    return core.pause_told('queue', q.name, q.name, p_pause,
+                           core.queue_json(q));
 end
 $$;
 
@@ -144,21 +146,16 @@ as $$
 declare
     k  core.job_kind;
 begin
+    perform core.lock_claims(l.queue) from core.job_kind l
+      where l.kind = args ->> 'kind';
+
     update core.job_kind u
-       set paused_at = case when p_pause
-                            then coalesce(u.paused_at, now()) end
+       set paused_at = core.paused_at(u.paused_at, p_pause)
      where u.kind = args ->> 'kind'
     returning * into k;
 
-    if not found then
-        perform core.fail('RESOURCE_NOT_FOUND');
-    end if;
-
-    perform core.audit(case when p_pause then 'job_kind.paused'
-                            else 'job_kind.resumed' end, 'job_kind', k.kind);
-
-    return core.reply(core.kind_json(k)::json,
-        p_wake => case when not p_pause then core.queue_wake(k.queue) end);
+    return core.pause_told('job_kind', k.kind, k.queue, p_pause,
+                           core.kind_json(k)::json);
 end
 $$;
 

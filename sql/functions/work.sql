@@ -311,10 +311,12 @@ language plpgsql volatile security definer set search_path = core, pg_temp
 set enable_seqscan = off set jit = off
 as $$
 declare
-    j        core.job;
-    v_wake   text[] := '{}';
-    v_state  text;
-    v_up     timestamptz := pg_postmaster_start_time();
+    j         core.job;
+    v_wake    text[] := '{}';
+    v_state   text;
+    v_kinds   text[] := '{}';
+    v_states  text[] := '{}';
+    v_up      timestamptz := pg_postmaster_start_time();
 begin
     for j in select l.*
                from core.job l
@@ -341,10 +343,14 @@ begin
             continue;
         end;
 
-        perform core.count_lost(j.kind, v_state);
+        v_kinds := v_kinds || j.kind;
+        v_states := v_states || v_state;
         v_wake := v_wake || case when v_state = 'queued' then array[j.queue]
                                  else core.woken() end;
     end loop;
+
+    perform core.count_lost(l.kind, l.state)
+       from unnest(v_kinds, v_states) l (kind, state);
 
     return v_wake;
 end
@@ -384,8 +390,8 @@ $$;
 -- Queues that have due jobs which no entry was sent for within 30 seconds:
 -- retries whose time has come, what a rate held back, and what Redis lost.
 -- Entries bring a worker to take and carry no job, so the oldest max jobs of
--- a queue speak for all behind them.  Nobody is brought to jobs of a
--- suspended or deleted tenant, nor to a queue that is paused.  A last row
+-- a kind speak for all behind them.  Nobody is brought to jobs of a
+-- suspended or deleted tenant, nor to what is paused.  A last row
 -- without a queue tells in how many milliseconds to look again at the
 -- latest; null: nothing is known to come.
 create or replace function work.due(p_max int)
@@ -394,15 +400,18 @@ language sql volatile security definer set search_path = core, pg_temp
 set enable_seqscan = off set enable_hashjoin = off
 set enable_mergejoin = off set enable_sort = off set jit = off
 as $$
-    with queue as (
-        select q.name as queue from core.queue q where q.paused_at is null
+    with kind as (
+        select k.kind
+          from core.job_kind k
+          join core.queue q on q.name = k.queue
+         where k.paused_at is null and q.paused_at is null
     ), head as materialized (
         select h.id
-          from queue q
+          from kind k
          cross join lateral (
             select j.id, j.sent_at from core.job j
               join core.tenant t on t.id = j.tenant_id
-             where j.queue = q.queue and j.state = 'queued'
+             where j.kind = k.kind and j.state = 'queued'
                and j.run_at <= now() and t.status = 'active'
              order by j.run_at limit p_max) h
          where h.sent_at is null or h.sent_at < now() - interval '30 seconds'
@@ -414,8 +423,9 @@ as $$
            for update skip locked
     ), sent as (
         update core.job j set sent_at = now()
-          from held h where j.id = h.id
-        returning j.queue, j.kind, j.tenant_id
+          from held h, core.job_kind k
+         where j.id = h.id and k.kind = j.kind
+        returning k.queue, j.kind, j.tenant_id
     ), opened as (
         update core.job_turn t set idle = false
           from (select distinct s.kind, s.tenant_id from sent s
@@ -423,8 +433,11 @@ as $$
          where t.kind = l.kind and t.tenant_id = l.tenant_id and t.idle
     ), freed as (
         update core.job_rate r set wake_at = null
-          from core.job_kind k
-         where r.wake_at <= now() and k.kind = r.kind
+          from (select l.kind, l.tenant_id, l.provider from core.job_rate l
+                 where l.wake_at <= now() for update skip locked) f
+          join core.job_kind k on k.kind = f.kind
+         where r.kind = f.kind and r.tenant_id = f.tenant_id
+           and r.provider = f.provider
         returning k.queue
     ), woken as (
         select s.queue from sent s union all select f.queue from freed f
@@ -434,10 +447,10 @@ as $$
     select null, 0, ceil(extract(epoch from least(
                min(l.at) - now(), interval '1 hour')) * 1000)::int
       from (select (select j.run_at from core.job j
-                     where j.queue = q.queue and j.state = 'queued'
+                     where j.kind = k.kind and j.state = 'queued'
                        and j.run_at > now()
                      order by j.run_at limit 1) as at
-              from queue q
+              from kind k
             union all
             (select r.wake_at from core.job_rate r
               where r.wake_at > now() order by r.wake_at limit 1)) l

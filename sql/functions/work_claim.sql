@@ -205,6 +205,11 @@ begin
 end
 $$;
 
+-- Claims of a queue follow one another.
+create or replace function core.lock_claims(p_queue text) returns void
+language sql volatile
+as $$ select pg_advisory_xact_lock(1987013986, hashtext(p_queue)) $$;
+
 -- wait_ms: since it was due; defer_left: seconds for which it may still be
 -- put off; behind: of core.choose_jobs().  p_least: how many the child does in
 -- a moment, so that others need not have a share of them.
@@ -224,7 +229,7 @@ declare
     v_behind  int;
     v_now     timestamptz;
 begin
-    perform pg_advisory_xact_lock(1987013986, hashtext(p_queue));
+    perform core.lock_claims(p_queue);
     v_now := clock_timestamp();
 
     select c.ids, c.behind into v_ids, v_behind
@@ -258,8 +263,9 @@ begin
         returning u.pos, j.id, j.tenant_id, j.kind, j.attempt, j.token,
                   k.soft_seconds, k.hard_seconds, k.heavy, k.result_seconds,
                   j.trace_id, j.args, j.traceparent,
-                  least(2147483647, extract(epoch from v_now - j.run_at)
-                                    * 1000)::int as wait_ms,
+                  least(2147483647, greatest(0,
+                      extract(epoch from v_now - j.run_at) * 1000))::int
+                      as wait_ms,
                   greatest(0, k.defer_seconds
                               - extract(epoch from j.deferred_for))::int
                       as defer_left

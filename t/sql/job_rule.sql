@@ -165,6 +165,19 @@ select throws_like(
 select throws_like($$ select core.add_chain('[]') $$, 'a chain is a list%',
                    'so is one without steps');
 
+select throws_like(
+    $$ select core.add_chain('[{"kind": "rule", "priority": 11}]') $$,
+    '%priority is not within%', 'and one whose priority is none');
+
+-- what a kind of its own rules ends with is there for the next step, too
+select pg_temp.clear();
+select core.add_chain('[{"kind": "rule"}, {"kind": "last", "take": "x"}]');
+select core.woken();
+select is((select core.end_job(h.id, '{"n": 1}') from pg_temp.held() h),
+          '{last}', 'who ends a job is told whom to wake');
+select is((select args from core.job where kind = 'last'),
+          '{"x": {"n": 1}}', 'and the next step has its result');
+
 -- a step's wake-up comes with the end of the one before
 select pg_temp.clear();
 select core.add_chain('[{"kind": "rule"}, {"kind": "last"}]');
@@ -220,6 +233,22 @@ select is(pg_temp.work('last'), 'empty', 'a group without members ends');
 select core.close_group(core.open_group());
 select is((select count(*) from core.job_group where ended_at is null),
           0::bigint, 'so does one without a finalizer');
+
+-- a dead member is not purged before its group has counted it
+select pg_temp.clear();
+insert into note (name, id) values ('waits', core.open_group('last'))
+on conflict (name) do update set id = excluded.id;
+select pg_temp.add('a', pg_temp.id('waits')),
+       pg_temp.add('b', pg_temp.id('waits'));
+select core.close_group(pg_temp.id('waits'));
+select work.fail((h).id, (h).token, 'x', false, 0)
+  from (select pg_temp.held() as h) t;
+select is(core.dead_purge(null, '{}'), 0::bigint,
+          'a dead job of a group that waits is not purged');
+select pg_temp.work();
+select is((select args #> '{group,dead}' from core.job
+            where kind = 'last'), '1', 'since the group counts it');
+select is(core.dead_purge(null, '{}'), 1::bigint, 'then it is');
 
 -- whoever ends the last member is told whom to wake; the finalizer belongs to
 -- the trace of who opened the group
