@@ -32,6 +32,7 @@ grant select, insert, update, delete on core.job_attempt, core.job_turn,
 grant usage on sequence core.job_turn_number to voice_work;
 grant select, update on core.job_tally to voice_work;
 grant select, insert, delete on core.job_figure to voice_work;
+grant select, insert, update, delete on core.job_done to voice_work;
 grant select, update, delete on core.job, core.event to voice_work;
 grant select, insert, update, delete on core.worker to voice_work;
 grant select, delete on core.session, core.refresh_token, core.edge_change,

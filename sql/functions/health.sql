@@ -24,10 +24,7 @@ returns bigint
 language plpgsql stable set search_path = core, pg_temp
 as $$
 begin
-    if exists (select from core.job_tally a
-                where a.counted_at > now() - interval '2 minutes'
-                  and a.present_at > now() - interval '15 seconds')
-    then
+    if core.tally_fresh() then
         return (select coalesce(sum(f.value), 0)
                   from core.job_kind k
                   join core.job_figure f on f.kind = k.kind
@@ -43,7 +40,9 @@ begin
     end if;
 
     return (select count(*) from core.job j
-             where j.queue = p_queue and j.state = 'queued');
+             where j.state = 'queued' and j.kind in (
+                       select k.kind from core.job_kind k
+                        where k.queue = p_queue));
 end
 $$;
 
@@ -70,11 +69,9 @@ begin
       from (select k.queue,
                    core.queue_count(k.queue, '{queued,due}') as queued,
                    core.queue_count(k.queue, '{running}') as running,
-                   coalesce((select greatest(0, extract(epoch from
-                                        now() - min(j.run_at)))
-                      from core.job j
-                     where j.queue = k.queue
-                       and j.state = 'queued'), 0) as oldest
+                   (select max(core.oldest_due(i.kind))
+                      from core.job_kind i
+                     where i.queue = k.queue) as oldest
               from (select distinct i.queue from core.job_kind i) k) q;
 
     select jsonb_object_agg(c.name, c.labels) into v_counter

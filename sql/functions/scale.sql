@@ -38,11 +38,13 @@ set enable_seqscan = off set enable_bitmapscan = off set jit = off
 as $$
 begin
     return (select count(*)
-              from (select from core.job j
-                     where j.queue = q.queue and j.state = 'queued'
+              from (select from core.job_kind k
+                      join core.job j
+                        on j.kind = k.kind and j.state = 'queued'
                        and j.run_at <= now()
-                     limit greatest(q.max * q.per_worker, q.threshold) + 1)
-                   d);
+                     where k.queue = q.queue
+                     limit greatest(q.max * q.per_worker::bigint,
+                                    q.threshold) + 1) d);
 end
 $$;
 

@@ -68,6 +68,34 @@ select results_eq(
 select is(core.wake('trial', 2), array['trial', 'trial'],
           'wake asks for one entry a job');
 
+-- ids, of which no two are made in the same microsecond
+create function pg_temp.made() returns uuid
+language plpgsql as $$
+declare
+    v_now  timestamptz := clock_timestamp();
+begin
+    while clock_timestamp() = v_now loop
+    end loop;
+    return core.uuid_v7();
+end $$;
+create temp table made as
+select n, pg_temp.made() as id from generate_series(1, 1000) n;
+select is((select count(*)
+             from (select m.id < lag(m.id) over (order by m.n) as sooner
+                     from made m) o
+            where o.sooner), 0::bigint,
+          'ids are in the order in which they are made');
+select is((select count(*) from made
+            where id::text !~ '^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}'
+                              '-[89ab][0-9a-f]{3}-[0-9a-f]{12}$'),
+          0::bigint, 'they say that they are of version 7');
+select ok(('x' || left(replace(core.uuid_v7()::text, '-', ''), 12))
+              ::bit(48)::bigint
+          between floor(extract(epoch from b.at) * 1000)
+              and floor(extract(epoch from clock_timestamp()) * 1000),
+          'and have the milliseconds of their time')
+  from (select clock_timestamp() as at offset 0) b;
+
 -- claiming
 select pg_temp.add(1, 'a');
 select is(pg_temp.claim(), 'a', 'a queued job is claimed');
@@ -353,6 +381,24 @@ select pg_temp.add(1, 'c', 5, now() + interval '1.2345 seconds');
 select is((select next_ms from work.due(10) where queue is null), 1235,
           'what waits is told to the millisecond, rounded up');
 
+insert into core.job_kind (kind, queue, max_attempts, backoff_seconds,
+                           backoff_max)
+values ('stopped', 'trial', 3, 2, 60);
+update core.job_kind set paused_at = now() where kind = 'stopped';
+select core.add_job('stopped', '{}', null, 5, now() - interval '1 hour')
+  from generate_series(1, 9);
+update core.job set sent_at = null, run_at = now() where kind = 'trial';
+select results_eq($$ select queue, n from work.due(3)
+                  where queue is not null $$,
+                  $$ values ('trial', 3::bigint) $$,
+                  'what is paused hides nothing of its queue');
+select is(core.oldest_due('stopped'), 3600.000, 'the first has waited');
+update core.tenant set status = 'suspended' where id = pg_temp.tenant(1);
+select is(core.oldest_due('stopped'), 0::numeric,
+          'that of a suspended tenant waits for nobody here');
+update core.tenant set status = 'active' where id = pg_temp.tenant(1);
+delete from core.job where kind = 'stopped';
+
 -- cancel
 select pg_temp.clear();
 select pg_temp.add(1, 'a'), pg_temp.add(1, 'b'), pg_temp.add(2, 'c');
@@ -393,6 +439,22 @@ select pg_temp.tenant(1), 'trial', 'trial', 'done', now() - interval '3 days'
   from generate_series(1, 5001);
 select is(work.purge(), 5000::bigint, 'five thousand at once at most');
 select is(work.purge(), 1::bigint, 'then the rest');
+
+select pg_temp.clear();
+select pg_temp.add(n, 'j' || n) from generate_series(1, 3) n;
+select pg_temp.claim();
+update core.tenant set status = 'deleted' where id <> pg_temp.tenant(3);
+select is(work.purge(), 1::bigint, 'what waits of a deleted tenant');
+select is((select string_agg(args ->> 'name' || ' ' || state, ', '
+                             order by args ->> 'name') from core.job),
+          'j1 running, j2 cancelled, j3 queued', 'ends');
+update core.tenant set status = 'active';
+
+insert into core.job_rate (kind, tenant_id, provider, tat)
+select 'trial', pg_temp.tenant(1), d::text, now() - d * interval '25 hours'
+  from generate_series(0, 2) d;
+select is(work.purge(), 2::bigint, 'starts of long ago are forgotten');
+delete from core.job_rate;
 
 reset role;
 insert into core.app_user (id, home_tenant_id, email, password_hash)
@@ -439,6 +501,37 @@ select is((select count(*) from core.job where state = 'running'
           'and takes the most urgent ones');
 select cmp_ok(pg_temp.milliseconds('select * from work.due(100)'), '<',
               200.0, 'so does the look for due ones');
+
+-- many are not counted by who asks for them
+select is(core.tally_kind('trial', 'queued') + core.tally_kind('trial',
+              'running'), 100000::bigint, 'they are counted, one by one');
+update core.job_tally set counted_at = now(), present_at = now();
+select core.tally_present();
+select is(core.tally_kind('trial', 'queued') + core.tally_kind('trial',
+              'running'), 100000::bigint, 'the keeper finds as many');
+update core.job_figure set value = 77777 where state in ('due', 'running');
+select results_eq(
+    $$ select s, core.tally_kind('trial', s)
+         from unnest(array['queued', 'due', 'running']) s $$,
+    $$ values ('queued', 77777::bigint), ('due', 77777), ('running', 100) $$,
+    'more than ten thousand are as many as it counted');
+insert into core.job_done
+values ('trial', now() - interval '61 minutes', 70000),
+       ('trial', now() - interval '59 minutes', 20000),
+       ('trial', now(), 10000);
+update core.job j set state = 'done', ended_at = now(), lease_until = null
+ where j.id in (select id from core.job limit 10001);
+select is(core.tally_kind('trial', 'done'), 30000::bigint,
+          'and what was done within an hour as it added up');
+update core.job set claimed_at = now(), ended_at = now() - interval '20 seconds'
+ where state = 'done';
+update core.job_tally set told_at = now() - interval '25 seconds';
+select work.tally();
+select results_eq($$ select until, value from core.job_done
+                      where until < now() order by until $$,
+                  $$ values (now() - interval '59 minutes', 20000::bigint),
+                            (now() - interval '10 seconds', 10001) $$,
+                  'which it does, and forgets what is older');
 
 select * from finish();
 rollback;
