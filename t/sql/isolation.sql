@@ -76,9 +76,9 @@ select is((select array_agg(c.relname::text order by c.relname) from pg_class c
             where c.relnamespace = 'core'::regnamespace
               and c.relkind = 'r' and not c.relrowsecurity),
           array['applied', 'counter', 'edge_change', 'error', 'job_done',
-                'job_figure', 'job_kind', 'job_tally', 'object_erasure',
-                'plan', 'queue', 'queue_scale', 'system_schedule',
-                'worker'],
+                'job_figure', 'job_kind', 'job_kind_change', 'job_tally',
+                'object_erasure', 'plan', 'queue', 'queue_scale',
+                'system_schedule', 'worker'],
           'the tables without are those that know no tenant');
 select is((select array_agg(c.relname::text || ' ' || r.rolname)
              from pg_class c join pg_roles r on r.oid = c.relowner
