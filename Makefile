@@ -31,6 +31,8 @@ UNITS = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/*.c))
 TOOLS = $(patsubst t/tools/%.c,$(BUILD)/tools/%,$(wildcard t/tools/*.c))
 FUZZERS = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/*.c))
 FUZZ_LIB = $(patsubst lib/%.c,$(BUILD)/fuzz/lib/%.o,$(wildcard lib/*.c))
+FUZZ_CTL = $(patsubst ctl/%.c,$(BUILD)/fuzz/ctl/%.o, \
+	$(filter-out ctl/ctl_main.c,$(wildcard ctl/*.c)))
 
 PROVE = prove -j2 -It/lib
 
@@ -124,7 +126,18 @@ $(BUILD)/fuzz/lib/%.o: lib/%.c
 	@echo "  CC $<"
 	@$(FUZZ_COMPILE) -fsanitize=fuzzer-no-link -c -o $@ $<
 
-.SECONDARY: $(FUZZ_LIB)
+$(BUILD)/fuzz/ctl/%.o: ctl/%.c
+	@mkdir -p $(@D)
+	@echo "  CC $<"
+	@$(FUZZ_COMPILE) -fsanitize=fuzzer-no-link -c -o $@ $<
+
+.SECONDARY: $(FUZZ_LIB) $(FUZZ_CTL)
+
+$(BUILD)/fuzz/voicectl: t/fuzz/voicectl.c $(FUZZ_CTL) $(FUZZ_LIB)
+	@mkdir -p $(@D)
+	@echo "  CC $<"
+	@$(FUZZ_COMPILE) -Ictl -fsanitize=fuzzer -o $@ $< $(FUZZ_CTL) $(FUZZ_LIB) \
+		-lcurl $(LIBS)
 
 $(BUILD)/fuzz/%: t/fuzz/%.c $(FUZZ_LIB)
 	@mkdir -p $(@D)
@@ -135,6 +148,7 @@ docs:
 	@bin/build-docs $(BUILD)
 
 -include $(addsuffix .d,$(UNITS) $(TOOLS) $(FUZZERS)) $(FUZZ_LIB:.o=.d) \
+	$(FUZZ_CTL:.o=.d) \
 	$(COUNTED:.o=.d)
 
 # --- run ------------------------------------------------------------------

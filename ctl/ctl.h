@@ -57,6 +57,7 @@ struct ctl_s {
     ctl_profile_t        *profile;
     ctl_http_t           *http;
     ctl_screen_t          screen;
+    int64_t               deadline;    /* ctl_now() of its end; 0: none */
     int                   json;        /* --json */
     int                   quiet;
     int                   verbose;

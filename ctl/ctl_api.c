@@ -14,11 +14,13 @@
 #include "ctl_profile.h"
 #include "ctl_session.h"
 #include "ctl_signal.h"
+#include "ctl_text.h"
 
 
 #define API_PATIENCE   30              /* seconds of waiting in all */
 #define API_WAIT_MAX   8               /* seconds, where none are named */
 #define API_BROKEN     3               /* attempts that broke, at most */
+#define API_LEAST      1000            /* ms of the last attempt in time */
 
 
 typedef struct {
@@ -35,12 +37,15 @@ typedef struct {
 
 
 static ctl_exit_e call_once(attempt_t *attempt, ctl_http_reply_t *reply);
+static int64_t time_left(const ctl_t *ctl);
 static struct curl_slist *add_header(struct curl_slist *headers,
     const char *name, const char *value);
 static int again(attempt_t *attempt, const ctl_http_reply_t *reply);
 static int is_passing(const ctl_http_reply_t *reply);
 static ctl_exit_e conclude(const attempt_t *attempt,
     ctl_http_reply_t *reply, ctl_answer_t *answer);
+static int is_ours(const ctl_call_t *call, const ctl_answer_t *answer);
+static ctl_exit_e not_ours(const ctl_t *ctl);
 static int is_login_over(attempt_t *attempt, const ctl_http_reply_t *reply);
 static void tell(const attempt_t *attempt, const ctl_http_reply_t *reply);
 
@@ -68,6 +73,7 @@ ctl_api_call(ctl_t *ctl, const ctl_call_t *call, ctl_answer_t *answer)
         rc = call_once(&attempt, &reply);
 
         if (rc != CTL_OK) {
+            ctl_http_release(&reply);
             break;
         }
 
@@ -126,6 +132,8 @@ ctl_api_list(ctl_t *ctl, const ctl_call_t *call, size_t limit,
         }
 
         *rc = ctl_api_call(ctl, &part, &answer);
+        *rc = *rc == CTL_OK && !json_is_array(answer.data) ? not_ours(ctl)
+                                                           : *rc;
 
         if (*rc != CTL_OK) {
             ctl_api_release(&answer);
@@ -327,6 +335,7 @@ ctl_api_uuid(char out[37])
 static ctl_exit_e
 call_once(attempt_t *attempt, ctl_http_reply_t *reply)
 {
+    int64_t              left;
     ctl_exit_e           rc;
     struct curl_slist   *headers;
     ctl_http_request_t   request;
@@ -358,8 +367,12 @@ call_once(attempt_t *attempt, ctl_http_reply_t *reply)
     request.body = attempt->body == NULL
                    && strcmp(attempt->call->method, "POST") == 0
                    ? "" : attempt->body;
-    request.seconds = ctl_option_number(attempt->ctl->arguments,
-                                        "request-timeout", CTL_HTTP_USUAL);
+    request.ms = 1000 * ctl_option_number(attempt->ctl->arguments,
+                                          "request-timeout", CTL_HTTP_USUAL);
+
+    left = time_left(attempt->ctl);
+    left = left < API_LEAST ? API_LEAST : left;
+    request.ms = left < request.ms ? (long) left : request.ms;
 
     ctl_http_send(attempt->ctl->http, &request, reply);
     curl_slist_free_all(headers);
@@ -367,6 +380,14 @@ call_once(attempt_t *attempt, ctl_http_reply_t *reply)
     tell(attempt, reply);
 
     return ctl_interrupted() ? CTL_INTERRUPTED : CTL_OK;
+}
+
+
+/* ms that the command may still take. */
+static int64_t
+time_left(const ctl_t *ctl)
+{
+    return ctl->deadline == 0 ? INT64_MAX : ctl->deadline - ctl_now();
 }
 
 
@@ -405,7 +426,7 @@ again(attempt_t *attempt, const ctl_http_reply_t *reply)
     wait = reply->retry_after < 0 ? attempt->wait
            : reply->retry_after == 0 ? 1 : reply->retry_after;
 
-    if (wait > attempt->patience) {
+    if (wait > attempt->patience || wait * 1000 > time_left(attempt->ctl)) {
         return 0;
     }
 
@@ -466,8 +487,11 @@ conclude(const attempt_t *attempt, ctl_http_reply_t *reply,
 
     if (reply->status == 0) {
         return call->calm ? reply->problem
-               : ctl_problem(attempt->ctl, reply->problem, "%s: %s",
-                             attempt->ctl->profile->url, reply->reason);
+               : ctl_problem(attempt->ctl, reply->problem, "%s: %s%s",
+                             attempt->ctl->profile->url, reply->reason,
+                             reply->problem == CTL_TIMEOUT
+                             && time_left(attempt->ctl) <= 0
+                             ? "; the time of --timeout is over" : "");
     }
 
     code = ctl_api_code(reply->status);
@@ -478,15 +502,29 @@ conclude(const attempt_t *attempt, ctl_http_reply_t *reply,
         answer->data = json_object_get(answer->reply, "data");
     }
 
-    if (code == CTL_OK && answer->reply == NULL && reply->status != 204) {
-        return call->calm ? CTL_SERVICE
-               : ctl_problem(attempt->ctl, CTL_SERVICE, "%s answers, but not "
-                             "as Voicegate does: is it the right URL?",
-                             attempt->ctl->profile->url);
+    if (code == CTL_OK && reply->status != 204 && !is_ours(call, answer)) {
+        return call->calm ? CTL_SERVICE : not_ours(attempt->ctl);
     }
 
     return code == CTL_OK || call->calm ? code
            : ctl_api_refusal(attempt->ctl, reply->status, answer->reply);
+}
+
+
+/* Only what needs no credential comes without an envelope. */
+static int
+is_ours(const ctl_call_t *call, const ctl_answer_t *answer)
+{
+    return json_is_object(answer->reply)
+           && (answer->data != NULL || call->caller == CTL_AS_NOBODY);
+}
+
+
+static ctl_exit_e
+not_ours(const ctl_t *ctl)
+{
+    return ctl_problem(ctl, CTL_SERVICE, "%s answers, but not as Voicegate "
+                       "does: is it the right URL?", ctl->profile->url);
 }
 
 
@@ -511,8 +549,12 @@ is_login_over(attempt_t *attempt, const ctl_http_reply_t *reply)
 static void
 tell(const attempt_t *attempt, const ctl_http_reply_t *reply)
 {
+    ctl_buffer_t  reason = { 0 };
+
     if (attempt->ctl->verbose) {
+        ctl_text_safe(&reason, voice_span_str(reply->reason), 0);
         fprintf(stderr, "> %s %s\n< %d %s\n", attempt->call->method,
-                attempt->url, reply->status, reply->reason);
+                attempt->url, reply->status, ctl_buffer_text(&reason));
+        ctl_buffer_release(&reason);
     }
 }

@@ -86,7 +86,7 @@ write_bar(ctl_buffer_t *out, const ctl_bar_t *bar, size_t room, int color)
     /* one failure is seen, however many tests there are */
     if (bad == 0 && bar->bad > 0) {
         bad = 1;
-        good -= good + bad > done ? 1 : 0;
+        good -= good > 0 && good + bad > done ? 1 : 0;
         done = good + bad > done ? good + bad : done;
     }
 

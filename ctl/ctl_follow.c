@@ -35,7 +35,6 @@ typedef struct {
     ctl_progress_t  *progress;
     int64_t          due;              /* when to ask for the run */
     int64_t          poll;             /* ms to the next time */
-    int64_t          deadline;         /* 0: none */
     int              news;             /* ask now */
     size_t           counted;          /* tests that had ended */
 } follow_t;
@@ -69,7 +68,7 @@ ctl_follow(ctl_t *ctl, const char *id)
     f.progress = ctl_progress_make(ctl);
 
     timeout = ctl_option_number(ctl->arguments, "timeout", 0);
-    f.deadline = timeout == 0 ? 0 : ctl_now() + timeout * 1000;
+    ctl->deadline = timeout == 0 ? 0 : ctl_now() + timeout * 1000;
 
     if (ctl_option(ctl->arguments, "poll") == NULL) {
         f.feed = ctl_feed_open(ctl, FOLLOW_TYPES, on_event, &f);
@@ -123,7 +122,7 @@ follow(follow_t *f)
                 return CTL_LOCAL;
             }
 
-            if (f->deadline != 0 && ctl_now() >= f->deadline) {
+            if (f->ctl->deadline != 0 && ctl_now() >= f->ctl->deadline) {
                 return ctl_problem(f->ctl, CTL_TIMEOUT, "the run %s goes on; "
                                    "the time to watch it is over", f->id);
             }

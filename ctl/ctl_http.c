@@ -106,7 +106,7 @@ ctl_http_send(ctl_http_t *http, const ctl_http_request_t *request,
         || curl_easy_setopt(http->curl, CURLOPT_WRITEDATA, reply)
         || curl_easy_setopt(http->curl, CURLOPT_HEADERFUNCTION, on_header)
         || curl_easy_setopt(http->curl, CURLOPT_HEADERDATA, reply)
-        || curl_easy_setopt(http->curl, CURLOPT_TIMEOUT, request->seconds)
+        || curl_easy_setopt(http->curl, CURLOPT_TIMEOUT_MS, request->ms)
         || curl_easy_setopt(http->curl, CURLOPT_ERRORBUFFER, detail))
     {
         code = CURLE_FAILED_INIT;

@@ -23,7 +23,7 @@ typedef struct {
     const char         *url;
     struct curl_slist  *headers;
     const char         *body;          /* NULL: none */
-    long                seconds;       /* of the attempt */
+    long                ms;            /* of the attempt */
 } ctl_http_request_t;
 
 

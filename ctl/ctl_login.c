@@ -48,7 +48,8 @@ ctl_run_login(ctl_t *ctl)
                : file != NULL ? ctl_secret_read(ctl, file, 0007)
                : ask(ctl, "Password: ", 1);
 
-    rc = password == NULL ? CTL_USAGE
+    rc = ctl_interrupted() ? CTL_INTERRUPTED
+         : password == NULL ? CTL_USAGE
          : ctl_session_begin(ctl, email, password,
                              ctl_option(ctl->arguments, "tenant"));
 
@@ -173,7 +174,7 @@ ask(const ctl_t *ctl, const char *question, int secret)
     }
 
     fputs(question, stderr);
-    got = fgets(line, sizeof(line), stdin) != NULL;
+    got = ctl_input_wait() && fgets(line, sizeof(line), stdin) != NULL;
 
     if (secret) {
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &usual);
@@ -181,7 +182,8 @@ ask(const ctl_t *ctl, const char *question, int secret)
     }
 
     if (!got || ctl_interrupted()) {
-        ctl_problem(ctl, CTL_USAGE, "nothing was done");
+        ctl_problem(ctl, ctl_interrupted() ? CTL_INTERRUPTED : CTL_USAGE,
+                    "nothing was done");
         return NULL;
     }
 

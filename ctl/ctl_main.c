@@ -14,6 +14,7 @@
 #include "ctl_signal.h"
 
 
+static int wants_json(char **argv);
 static ctl_exit_e run(ctl_t *ctl);
 static ctl_exit_e run_command(ctl_t *ctl);
 
@@ -33,7 +34,7 @@ main(int argc, char **argv)
     ctl.arguments = &arguments;
 
     if (ctl_arguments_read(&arguments, argv + 1) != VOICE_OK) {
-        ctl.json = ctl_option(&arguments, "json") != NULL;
+        ctl.json = wants_json(argv + 1);
         rc = ctl_problem(&ctl, CTL_USAGE, "%s", arguments.problem);
 
         if (!ctl.json) {
@@ -55,6 +56,20 @@ main(int argc, char **argv)
     ctl_arguments_release(&arguments);
 
     return (int) rc;
+}
+
+
+/* Also behind the word that cannot be read. */
+static int
+wants_json(char **argv)
+{
+    for (/* void */; *argv != NULL && strcmp(*argv, "--") != 0; argv++) {
+        if (strcmp(*argv, "--json") == 0 || strcmp(*argv, "-j") == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <strings.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -33,6 +34,7 @@ static const struct {
 };
 
 
+static int is_other_charset(void);
 static char *format_safe(const char *format, va_list args);
 static const char *code_name(ctl_exit_e code);
 
@@ -50,6 +52,12 @@ ctl_screen_read(ctl_t *ctl, const char *choice)
     ctl->screen.color = ctl->screen.terminal
                         && (no_color == NULL || no_color[0] == '\0')
                         && (term == NULL || strcmp(term, "dumb") != 0);
+
+    if ((ctl->screen.terminal || ctl->screen.error_terminal)
+        && is_other_charset())
+    {
+        ctl_text_ascii_only();
+    }
 
     if (choice != NULL && strcmp(choice, "always") == 0) {
         ctl->screen.color = 1;
@@ -206,6 +214,30 @@ ctl_output_close(const ctl_t *ctl, ctl_exit_e code)
 
     return ctl_problem(ctl, CTL_LOCAL, "the output cannot be written: %s",
                        strerror(errno));
+}
+
+
+/* Does the locale name one that is not UTF-8?  Most that name none are. */
+static int
+is_other_charset(void)
+{
+    size_t       i;
+    const char  *value, *charset;
+
+    static const char *const  variables[] = { "LC_ALL", "LC_CTYPE", "LANG" };
+
+    value = NULL;
+
+    for (i = 0; i < VOICE_ARRAY_SIZE(variables)
+         && (value == NULL || value[0] == '\0'); i++)
+    {
+        value = getenv(variables[i]);
+    }
+
+    charset = value == NULL ? NULL : strchr(value, '.');
+
+    return charset != NULL && strncasecmp(charset, ".UTF-8", 6) != 0
+           && strncasecmp(charset, ".UTF8", 5) != 0;
 }
 
 

@@ -17,6 +17,7 @@
 #define PROBE_USUAL  60                /* seconds of patience */
 #define PROBE_FIRST  50                /* ms between two looks, at first */
 #define PROBE_MOST   1000
+#define PROBE_ASK    2000              /* ms more, to say why it is late */
 
 
 static ctl_exit_e wait_for(ctl_t *ctl, const char *id, ctl_answer_t *answer);
@@ -36,6 +37,8 @@ ctl_run_probe(ctl_t *ctl)
     ctl_answer_t   answer;
 
     body = ctl_request_members(ctl, CTL_BODY);
+    ctl->deadline = ctl_now() + ctl_option_number(ctl->arguments, "timeout",
+                                                  PROBE_USUAL) * 1000;
     rc = ctl_api_call(ctl, &(ctl_call_t) { .method = "POST",
                       .path = "/api/v1/jobs/probe", .body = body }, &answer);
     json_decref(body);
@@ -63,13 +66,11 @@ static ctl_exit_e
 wait_for(ctl_t *ctl, const char *id, ctl_answer_t *answer)
 {
     char        *path;
-    int64_t      deadline, pause;
+    int64_t      pause;
     ctl_exit_e   rc;
 
     path = ctl_api_path("/api/v1/jobs/{}", &id);
     pause = PROBE_FIRST;
-    deadline = ctl_now() + ctl_option_number(ctl->arguments, "timeout",
-                                             PROBE_USUAL) * 1000;
 
     for ( ;; ) {
         rc = ctl_api_call(ctl, &(ctl_call_t) { .method = "GET",
@@ -79,9 +80,10 @@ wait_for(ctl_t *ctl, const char *id, ctl_answer_t *answer)
             break;
         }
 
-        if (ctl_now() >= deadline) {
+        if (ctl_now() >= ctl->deadline) {
             rc = ctl_problem(ctl, CTL_TIMEOUT, "the job %s is still %s", id,
                              ctl_json_text(answer->data, "state"));
+            ctl->deadline = ctl_now() + PROBE_ASK;
             tell_health(ctl);
             break;
         }

@@ -250,7 +250,7 @@ read_options(ctl_t *ctl)
 }
 
 
-/* A profile's credentials are for its own URL, not for another. */
+/* A profile's credentials and its plain_http are for its own URL only. */
 static void
 use_url(ctl_profile_t *profile, const char *url)
 {
@@ -262,6 +262,7 @@ use_url(ctl_profile_t *profile, const char *url)
         drop_credentials(profile);
         free(profile->session);
         profile->session = NULL;
+        profile->plain_http = 0;
     }
 
     free(profile->url);

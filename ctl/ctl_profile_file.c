@@ -125,7 +125,7 @@ ctl_profile_section(ctl_t *ctl, const char *name)
     ctl->profile->session = ctl_profile_session(ctl, reader.name);
 
     if (text != NULL) {
-        explicit_bzero(text, strlen(text));
+        explicit_bzero(text, FILE_MAX);
     }
 
     free(text);

@@ -13,6 +13,7 @@
 
 
 #define PROGRESS_WIDTH  12             /* columns of a verdict's word */
+#define PROGRESS_MOST   1000000000     /* tests that a server may claim */
 
 
 struct ctl_progress_s {
@@ -32,6 +33,8 @@ static void wipe(ctl_progress_t *progress);
 static void write_event(const ctl_t *ctl, const char *name,
     const json_t *value);
 static int is_worth(const ctl_progress_t *progress, voice_span_t verdict);
+static void put_state(const ctl_t *ctl, ctl_buffer_t *line,
+    voice_span_t state);
 static size_t number(const json_t *run, const char *name);
 
 
@@ -124,8 +127,7 @@ ctl_progress_test(ctl_progress_t *progress, const json_t *test)
         return;
     }
 
-    ctl_paint(&line, verdict, progress->ctl->screen.color
-              ? ctl_state_color(verdict) : CTL_PLAIN);
+    put_state(progress->ctl, &line, verdict);
     ctl_buffer_fill(&line, ' ', verdict.len < PROGRESS_WIDTH
                                 ? PROGRESS_WIDTH - verdict.len : 1);
     ctl_text_safe(&line, voice_json_text(test, "test_case_name"), 0);
@@ -161,7 +163,6 @@ void
 ctl_progress_end(ctl_progress_t *progress, const json_t *run)
 {
     ctl_buffer_t   line = { 0 };
-    voice_span_t   status;
     const ctl_t   *ctl;
 
     ctl = progress->ctl;
@@ -170,9 +171,7 @@ ctl_progress_end(ctl_progress_t *progress, const json_t *run)
         return;
     }
 
-    status = voice_json_text(run, "status");
-    ctl_paint(&line, status, ctl->screen.color ? ctl_state_color(status)
-                                               : CTL_PLAIN);
+    put_state(ctl, &line, voice_json_text(run, "status"));
     ctl_buffer_format(&line, ": %zu tests, %zu passed, %zu failed",
                       number(run, "total_tests"),
                       number(run, "passed_tests"),
@@ -295,6 +294,19 @@ is_worth(const ctl_progress_t *progress, voice_span_t verdict)
 }
 
 
+/* Coloured, if any. */
+static void
+put_state(const ctl_t *ctl, ctl_buffer_t *line, voice_span_t state)
+{
+    ctl_buffer_t  safe = { 0 };
+
+    ctl_text_safe(&safe, state, 0);
+    ctl_paint(line, voice_span(ctl_buffer_text(&safe), safe.len),
+              ctl->screen.color ? ctl_state_color(state) : CTL_PLAIN);
+    ctl_buffer_release(&safe);
+}
+
+
 static size_t
 number(const json_t *run, const char *name)
 {
@@ -302,5 +314,6 @@ number(const json_t *run, const char *name)
 
     value = json_integer_value(json_object_get(run, name));
 
-    return value > 0 ? (size_t) value : 0;
+    return value < 0 ? 0
+           : value > PROGRESS_MOST ? PROGRESS_MOST : (size_t) value;
 }

@@ -11,6 +11,7 @@
 #include "ctl_profile.h"
 #include "ctl_request.h"
 #include "ctl_show.h"
+#include "ctl_signal.h"
 
 
 #define REQUEST_LIMIT  20              /* items, unless --limit says */
@@ -150,7 +151,7 @@ void
 ctl_request_show(const ctl_t *ctl, const json_t *data)
 {
     if (ctl->json) {
-        ctl_write_json(ctl, data);
+        ctl_write_json(ctl, data == NULL ? json_null() : data);
 
     } else if (!ctl->quiet && json_is_object(data)) {
         ctl_show_object(ctl, data);
@@ -173,7 +174,12 @@ run_one(ctl_t *ctl, const char *const *words, const json_t *query,
     ids = json_array();
 
     for (i = 0; request->ids != NULL && i < ctl->arguments->nwords; i++) {
-        json_array_append_new(ids, json_string(words[i]));
+
+        /* without it all would be meant */
+        if (json_array_append_new(ids, json_string(words[i])) == -1) {
+            json_decref(ids);
+            return ctl_problem(ctl, CTL_USAGE, "\"%s\" is no id", words[i]);
+        }
     }
 
     if (json_array_size(ids) > 0) {
@@ -248,13 +254,14 @@ confirm(const ctl_t *ctl)
 
     fprintf(stderr, "%s at %s? [y/N] ", what, ctl->profile->url);
 
-    if (fgets(reply, sizeof(reply), stdin) != NULL
+    if (ctl_input_wait() && fgets(reply, sizeof(reply), stdin) != NULL
         && (reply[0] == 'y' || reply[0] == 'Y'))
     {
         return CTL_OK;
     }
 
-    return ctl_problem(ctl, CTL_USAGE, "nothing was done");
+    return ctl_problem(ctl, ctl_interrupted() ? CTL_INTERRUPTED : CTL_USAGE,
+                       "nothing was done");
 }
 
 

@@ -14,9 +14,11 @@
 #include "ctl_output.h"
 #include "ctl_profile.h"
 #include "ctl_session.h"
+#include "ctl_signal.h"
 
 
 #define SESSION_SPARE  30              /* seconds that a token must have */
+#define SESSION_TURN   50              /* ms between looks at a lock */
 
 
 static int lock(const ctl_t *ctl);
@@ -132,10 +134,13 @@ find_token(ctl_t *ctl, const char *refused)
     fd = profile->session == NULL ? -1 : lock(ctl);
     session = profile->session == NULL ? NULL : load(ctl);
 
-    if (session != NULL
-        && strcmp(ctl_json_text(session, "access_token"), refused) != 0
-        && json_integer_value(json_object_get(session, "expires_at"))
-           > (json_int_t) time(NULL) + SESSION_SPARE)
+    if (ctl_interrupted()) {
+        rc = CTL_INTERRUPTED;
+
+    } else if (session != NULL
+               && strcmp(ctl_json_text(session, "access_token"), refused) != 0
+               && json_integer_value(json_object_get(session, "expires_at"))
+                  > (json_int_t) time(NULL) + SESSION_SPARE)
     {
         use_token(ctl, ctl_json_text(session, "access_token"));
         rc = CTL_OK;
@@ -177,7 +182,9 @@ lock(const ctl_t *ctl)
     fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     free(path);
 
-    while (fd != -1 && flock(fd, LOCK_EX) == -1 && errno == EINTR) {
+    while (fd != -1 && flock(fd, LOCK_EX | LOCK_NB) == -1
+           && errno == EWOULDBLOCK && ctl_pause(SESSION_TURN))
+    {
         /* void */
     }
 

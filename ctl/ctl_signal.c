@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "ctl_signal.h"
 #include "voice_base.h"
@@ -82,6 +83,20 @@ ctl_pause(int64_t ms)
     }
 
     return 0;
+}
+
+
+/* Not by a read() that is interrupted: a signal may come just before it. */
+int
+ctl_input_wait(void)
+{
+    struct pollfd  input = { .fd = STDIN_FILENO, .events = POLLIN };
+
+    while (!interrupted && poll(&input, 1, SIGNAL_STEP) <= 0) {
+        /* void */
+    }
+
+    return !interrupted;
 }
 
 

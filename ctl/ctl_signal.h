@@ -22,6 +22,9 @@ int ctl_window_changed(void);
 /* Waits; 0: we were asked to end before the time was over. */
 int ctl_pause(int64_t ms);
 
+/* Waits until stdin can be read; 0: we were asked to end. */
+int ctl_input_wait(void);
+
 /* Milliseconds of a clock that only goes forward. */
 int64_t ctl_now(void);
 

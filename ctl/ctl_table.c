@@ -251,7 +251,7 @@ write_cell(const ctl_table_t *table, ctl_buffer_t *out, const cell_t *cell,
         len = ctl_text_cut(text, room - 1);
         ctl_paint(out, voice_span(text.ptr, len), cell->color);
         width = ctl_text_width(voice_span(text.ptr, len)) + 1;
-        ctl_buffer_put(out, TABLE_ELLIPSIS);
+        ctl_buffer_put(out, ctl_text_is_ascii() ? "~" : TABLE_ELLIPSIS);
         ctl_buffer_fill(out, ' ', room - width);
         return;
     }

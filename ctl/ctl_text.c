@@ -13,9 +13,26 @@
 #define TEXT_JOINERS(c)  ((c) == 0x200c || (c) == 0x200d)
 
 
+static int  ascii_only;
+
+
 static int next(voice_span_t text, size_t at, ucs4_t *c);
 static int is_hostile(ucs4_t c);
 static void write_out(ctl_buffer_t *out, ucs4_t c);
+
+
+void
+ctl_text_ascii_only(void)
+{
+    ascii_only = 1;
+}
+
+
+int
+ctl_text_is_ascii(void)
+{
+    return ascii_only;
+}
 
 
 void
@@ -159,6 +176,10 @@ is_hostile(ucs4_t c)
 {
     if (c < 0x7f) {
         return c < 0x20;
+    }
+
+    if (ascii_only) {
+        return 1;
     }
 
     return !TEXT_JOINERS(c)

@@ -17,6 +17,14 @@
 
 
 /*
+ * From now on all but ASCII is written out, too: the terminal is of another
+ * charset than UTF-8, to which its bytes may be control characters.
+ */
+void ctl_text_ascii_only(void);
+int ctl_text_is_ascii(void);
+
+
+/*
  * Adds the text with control characters (C0, DEL, C1), those that turn the
  * direction of text or are not visible, line separators, private and
  * unassigned ones written as \n, \t, \x1b or \u{202e}, bytes that are no

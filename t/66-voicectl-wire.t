@@ -6,8 +6,9 @@
 use strict;
 use warnings;
 
-use File::Temp qw(tempdir);
+use Fcntl qw(:flock);
 use JSON::PP;
+use POSIX qw(WNOHANG);
 use Test::More;
 
 use lib 't/lib';
@@ -21,6 +22,11 @@ busy();
 broken();
 hostile();
 pages();
+shapes();
+streams();
+late();
+words();
+interrupted();
 helps();
 completion();
 
@@ -157,6 +163,140 @@ sub pages {
     is(scalar @{$r->{json}}, 207, 'a short page is the last one');
     is(join(' ', map { $_->{query}{page} } @{$server->{fake}->calls}),
        '1 2 3', 'pages are asked for one by one');
+}
+
+
+# Whoever answers everything with 200 has done nothing of it.
+sub shapes {
+    for my $body ('null', '[]', '{}', '"x"', '{"data":{}}') {
+        my $ctl = server(sub { reply(200, $body) })->{ctl};
+        is($ctl->run(qw(jobs list))->{code}, 8, "$body is no list");
+        next if $body =~ /data/;
+        is($ctl->run(qw(jobs cancel x))->{code}, 8, "$body cancels nothing");
+    }
+
+    my $r = server(sub { reply(204, '') })
+        ->{ctl}->run(qw(schedules delete x --yes --json));
+    is("$r->{code} $r->{out}", "0 null\n",
+       'what is done without a word is JSON, too');
+}
+
+
+# What comes by a stream does not steer the terminal, either.
+sub streams {
+    my $evil = "failed\e]0;title\x{7}\x{9b}2J";
+    my $event = $json->encode({ event_type => 'test_execution.completed',
+        payload => { test_run_id => 'x', id => 't', status => $evil,
+                     test_case_name => $evil, language_code => $evil } });
+    my $ctl = server(sub {
+        my $path = $_[1]{path};
+        return $path =~ m{/events/stream/}
+            ? Voice::Agent::reply(200, 'text/event-stream',
+                                  "event: message\ndata: $event\n\n")
+            : reply(200, $json->encode({ success => JSON::PP::true, data =>
+                $path =~ m{/executions$} ? []
+                : { id => 'x', tenant => { id => 'y' }, name => $evil,
+                    status => $evil, total_tests => 9_000_000_000_000_000_000 } }));
+    })->{ctl};
+
+    my $r = $ctl->run(qw(runs watch x));
+    is($r->{code}, 1, 'a run of an unknown end is no success');
+    like($r->{out}, qr/^failed\\x1b.*\n.*^failed\\x1b.*: /ms,
+         'its test and its end are told');
+    for my $text ($r->{out}, $ctl->terminal(60, qw(runs watch x))->{screen}) {
+        unlike($text =~ s/\e\[(?:K|\d*m)//gr,
+               qr/[\x00-\x09\x0b\x0c\x0e-\x1f\x7f]|\xc2[\x80-\x9f]/,
+               'in words that are safe to look at');
+    }
+
+    $ctl = $ctl->with(LC_ALL => '', LC_CTYPE => 'de_DE.ISO-8859-1');
+    unlike($ctl->terminal(60, qw(runs watch x))->{screen}, qr/[^\x00-\x7e]/,
+           'a terminal of another charset gets ASCII');
+}
+
+
+# Each request alone has a minute, a command no more than was said.
+sub late {
+    for my $words ([qw(probe)], [qw(runs watch x)],
+                   [qw(runs watch x --poll)])
+    {
+        my $ctl = server(sub { made() }, 'hang')->{ctl};
+        my $r = $ctl->run(@$words, '--timeout', 1, '--json');
+        is($r->{code}, 6, "@$words ends in time where nobody answers");
+        is($r->{problem}{error}{code}, 'TIMEOUT', 'and says so');
+    }
+
+    my $server = server(sub { busy_reply(503, 5) });
+    is($server->{ctl}->run(qw(probe --timeout 2))->{code}, 9,
+       'who is told to wait for longer does not');
+    is(scalar @{$server->{fake}->calls}, 1, 'he has asked once');
+}
+
+
+sub words {
+    my $server = server(sub { made() });
+    my $r = $server->{ctl}->run(qw(jobs dead purge --yes --json), "\xff");
+    is($r->{code}, 2, 'an id that is no UTF-8 is refused');
+    is($r->{problem}{exit}, 2, 'in JSON');
+    is_deeply($server->{fake}->calls, [], 'and does not stand for all');
+
+    $r = $server->{ctl}->run(qw(jobs list --nonsense --json));
+    is($r->{problem}{exit}, 2, '--json may stand behind a wrong word');
+}
+
+
+# Ctrl-C where a person is asked, and where another one holds the login.
+sub interrupted {
+    my $server = server(sub { made() });
+    my @rows = (
+        ['a question', qr/\[y\/N\] /, qw(jobs dead purge)],
+        ['a password', qr/Password: /,
+         qw(login --email a@b.example --profile x --url),
+         $server->{fake}->url],
+    );
+    for my $row (@rows) {
+        my ($what, $seen, @words) = @$row;
+        my $r = $server->{ctl}->terminal(60,
+            { on => [[$seen, Voice::Ctl::types("\x03")]] }, @words);
+        is($r->{code}, 130, "$what can be interrupted") or diag($r->{screen});
+    }
+    is_deeply($server->{fake}->calls, [], 'nothing was sent');
+
+    my $ctl = Voice::Ctl->new;
+    my $dir = "$ctl->{home}/.config/voicegate";
+    mkdir $_ for "$ctl->{home}/.config", $dir;
+    Voice::spew("$dir/voicectl.conf", '[default]' . "\nurl = "
+                . $server->{fake}->url . "\n");
+    chmod 0600, "$dir/voicectl.conf";
+    open my $lock, '>', "$dir/default.session.lock" or die "$!";
+    flock $lock, LOCK_EX or die "$!";
+
+    my $pid = fork() // die "fork: $!";
+    if ($pid == 0) {
+        open STDERR, '>', '/dev/null';
+        $ctl->execute(qw(runs list));
+    }
+    my $end = time + 60;
+    select undef, undef, undef, 0.05
+        until time > $end || catches_int($pid);
+    my $gone = 0;
+    until ($gone || time > $end) {
+        kill 'INT', $pid;
+        select undef, undef, undef, 0.05;
+        $gone = waitpid $pid, WNOHANG;
+    }
+    is($gone ? Voice::Ctl::code($?) : 'goes on', 130,
+       'who waits for another one can be interrupted');
+    kill 'KILL', $pid if !$gone;
+}
+
+
+sub catches_int {
+    my ($pid) = @_;
+
+    my ($caught) = Voice::slurp("/proc/$pid/status") =~ /^SigCgt:\s*(\w+)/m;
+
+    return hex($caught // 0) & 2;
 }
 
 

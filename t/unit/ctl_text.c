@@ -14,6 +14,7 @@ static void widths(void);
 static void tables(void);
 static void narrow(void);
 static void bars(void);
+static void ascii(void);
 
 
 static const ctl_column_t  columns[] = {
@@ -33,6 +34,7 @@ main(void)
     tables();
     narrow();
     bars();
+    ascii();
 
     return done_testing();
 }
@@ -247,10 +249,36 @@ bars(void)
        "all is only told when all is over");
     ok(strstr(ctl_buffer_text(&out), "1:01:01") != NULL, "hours are told");
 
+    bar = (ctl_bar_t) { VOICE_SPAN(""), 1000, 0, 1, 0, 1 };
+    ctl_buffer_reset(&out);
+    ctl_bar_write(&out, &bar, 100, 0);
+    ok(strstr(ctl_buffer_text(&out), "[#   ") != NULL,
+       "one failure of a thousand is seen, also as the first of all");
+
     bar = (ctl_bar_t) { VOICE_SPAN(""), 0, 0, 0, 0, 0 };
     ctl_buffer_reset(&out);
     ctl_bar_write(&out, &bar, 80, 0);
     ok(strstr(ctl_buffer_text(&out), "0 %  0/0") != NULL,
        "a run without tests has a bar");
+    ctl_buffer_release(&out);
+}
+
+
+/* The last: there is no way back. */
+static void
+ascii(void)
+{
+    ctl_buffer_t  out = { 0 };
+
+    ctl_text_ascii_only();
+
+    ctl_text_safe(&out, VOICE_SPAN("a\xc4\x9b" "31m\xf0\x9f\x98\x80"), 0);
+    is(ctl_buffer_text(&out), "a\\u{11b}31m\\u{1f600}",
+       "for another charset all but ASCII is written out");
+
+    ctl_buffer_reset(&out);
+    ctl_text_safe_json(&out, VOICE_SPAN("\"a\xc4\x9b\xf0\x9f\x98\x80\""));
+    is(ctl_buffer_text(&out), "\"a\\u011b\\ud83d\\ude00\"",
+       "in JSON by its own escapes");
     ctl_buffer_release(&out);
 }
