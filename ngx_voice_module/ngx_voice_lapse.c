@@ -207,10 +207,10 @@ ngx_voice_lapse_refuse(ngx_voice_ctx_t *ctx)
         return;
     }
 
-    /* nothing is known of it now */
+    /* nothing is known of it now; one whose time is over waits, too */
     ngx_memzero(&ctx->error, sizeof(ngx_voice_error_t));
-    ngx_voice_lapse_wait(lapse, NGX_VOICE_LAPSE_RETRY
-                                + ngx_random() % NGX_VOICE_LAPSE_RETRY);
+    ngx_add_timer(&lapse->timer, NGX_VOICE_LAPSE_RETRY
+                                 + ngx_random() % NGX_VOICE_LAPSE_RETRY);
 }
 
 

@@ -46,6 +46,7 @@ expiry();
 changes();
 suspended();
 http2();
+away();
 
 $voice->finish;
 
@@ -240,6 +241,44 @@ sub http2 {
     like($text{$_}, qr/^event: end\ndata: \{"event.*AUTH_INVALID_TOKEN.*\}$/m,
          'and say why') for 1, 5;
     like($text{$_}, qr/"h2"/, 'the others of the connection go on') for 3, 7;
+}
+
+
+# While the database is away nobody can tell whether a key that ran out has a
+# successor: its stream waits, and the edge does not ask without a pause.
+sub away {
+    my ($stream, $until);
+
+    for my $seconds (8, 40, 240) {
+        my $key = key_actor("brief-$seconds");
+        $stream = socket_of($key);
+        $voice->sql("update core.api_key set expires_at = now()"
+            . " + interval '$seconds seconds' where id = '$key->{id}'");
+        $until = time + $seconds;
+        seen();
+        $voice->stack('stop', 'postgres');
+        last if time < $until - 2;
+        $stream->close;
+        $voice->stack('start', 'postgres');
+    }
+
+    $voice->wait_for(sub { time > $until + 2 }, 300);
+    my ($began, $before) = (time, misses());
+    $voice->wait_for(sub { time > $began + 3 }, 60);
+    my $rate = (misses() - $before) / (time - $began);
+    cmp_ok($rate, '<', 20, 'a database that is away is not asked in a hurry');
+    ok(!$stream->ended, 'the stream of a key that ran out waits');
+
+    $voice->stack('start', 'postgres');
+    ended('a key that ran out meanwhile', { 'a WebSocket of calls' => $stream },
+          '4401 AUTH_INVALID_TOKEN', 401);
+}
+
+
+sub misses {
+    my $text = $voice->request('GET', '/metrics')->{content};
+
+    return $text =~ /^voice_credential_misses_total (\d+)/m ? $1 : 0;
 }
 
 
