@@ -205,6 +205,10 @@ declare
     v_usual  core.job_kind;
     v_own    jsonb;
 begin
+    -- before its row, as all who change it
+    perform core.lock_claims(i.queue)
+       from core.job_kind i where i.kind = args ->> 'kind';
+
     select * into k from core.job_kind i
      where i.kind = args ->> 'kind' for no key update;
 
@@ -219,8 +223,6 @@ begin
     v_own := jsonb_strip_nulls(coalesce(c.own, '{}') || v_sent);
     n := jsonb_populate_record(v_usual, v_own);
 
-    -- as a claim does, so that none is under way
-    perform pg_advisory_xact_lock(1987013986, hashtext(k.queue));
     perform core.check_kind(k, n, v_sent);
     perform core.change_kind(v_usual, v_own);
     perform core.rerate(n);
