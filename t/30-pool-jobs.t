@@ -12,15 +12,15 @@ use Test::More;
 use lib 't/lib';
 use Voice;
 use Voice::Kill;
+use Voice::Probes;
 
-my $voice = Voice->start(workers => 1, settings => {
-    'queue probe' => 1, beat_ms => 200, grace_seconds => 1,
-    log_level => 'debug' });
-my $log = "$voice->{stack}{log}/workers.log";
+my %settings = ('queue probe' => 1, beat_ms => 200, grace_seconds => 1,
+                log_level => 'debug');
+my $voice = Voice->start(workers => 1, settings => \%settings);
 my $json = JSON::PP->new;
 my $tenant = $voice->tenant('acme')->{tenant_id};
 
-ok($voice->wait_for(sub { probes() == 1 }, 30), 'one child serves the queue');
+ok(probes_on($voice, $tenant, %settings), 'one child serves the queue');
 
 batch();
 results_in_redis();
@@ -382,6 +382,9 @@ sub stopped {
           @others), 3, 'what was not begun is queued as before');
     is(of('max(state || lost)', $long), 'queued1',
        'what was cut short is counted as lost');
+    is($voice->sql('select sum(c.n) from core.worker w,'
+                   . ' unnest(w.children) c (n)'), 0,
+       'other pools need not leave its children their share');
 
     my $output = $voice->stack('start', 'workers');
     is($?, 0, 'the pool starts again') or diag($output);
@@ -391,45 +394,6 @@ sub stopped {
 
 
 # --- jobs -----------------------------------------------------------------
-
-# Makes probes that nobody is woken for; their ids.
-sub add {
-    my ($count, %arg) = @_;
-
-    my $args = $arg{args} ? "'$arg{args}'"
-        : "json_build_object('echo', g::text)";
-
-    return split /\n/, $voice->sql(
-        'insert into core.job (tenant_id, kind, queue, priority, args, sent_at)'
-        . " select '$tenant', 'probe', 'probe', " . ($arg{priority} // 5)
-        . ", $args, now() from generate_series(1, $count) g returning id");
-}
-
-
-sub wake {
-    $voice->redis('XADD', 'voice:queue:probe', '*', 'wake', '1');
-}
-
-
-# One that is being run.
-sub running {
-    my ($args) = @_;
-
-    my ($job) = add(1, args => $args);
-    wake();
-    $voice->wait_for(sub { of('max(state)', $job) eq 'running' }, 30);
-
-    return $job;
-}
-
-
-# The next attempt takes no time.
-sub shorten {
-    my ($job) = @_;
-
-    $voice->sql("update core.job set args = '{}' where id = '$job'");
-}
-
 
 # A child that holds four jobs and runs the first, a long one.
 sub long_and_others {
@@ -463,96 +427,4 @@ sub deferred {
             of('max(state) || max(deferred)', $job) =~ /^done|1$/ }, 20);
         return of('max(error)', $job) =~ $reason && $job;
     }, 30);
-}
-
-
-sub done {
-    my (@jobs) = @_;
-
-    return $voice->wait_for(sub {
-        of("count(*) filter (where state <> 'done')", @jobs) == 0 }, 60);
-}
-
-
-sub dead {
-    my ($job) = @_;
-
-    return $voice->wait_for(sub { of('max(state)', $job) eq 'dead' }, 30);
-}
-
-
-sub of {
-    my ($what, @jobs) = @_;
-
-    return $voice->sql("select $what from core.job where id in ("
-                       . join(',', map { "'$_'" } @jobs) . ')');
-}
-
-
-# A column of the kind, which is set if a value is given.
-sub kind {
-    my ($column, $value) = @_;
-
-    if (defined $value) {
-        $voice->sql("update core.job_kind set $column = $value"
-                    . " where kind = 'probe'");
-    }
-
-    return $voice->sql("select $column from core.job_kind"
-                       . " where kind = 'probe'");
-}
-
-
-# --- the pool -------------------------------------------------------------
-
-# Processes of the queue's children.
-sub probes {
-    return grep {
-        my $pid = $_;
-        grep { $_->{pid} == $pid && $_->{child} =~ /^probe\./ } started();
-    } $voice->children('workers');
-}
-
-
-# What children said when they began.
-sub started {
-    return grep { $_->{message} eq 'child started' } lines();
-}
-
-
-my %settings;
-
-
-# Other settings; all children are new ones then.
-sub reconfigure {
-    my (%changed) = @_;
-
-    %settings = ('queue probe' => 1, beat_ms => 200, grace_seconds => 1,
-                 log_level => 'debug', %settings, %changed);
-    my %before = map { $_ => 1 } $voice->children('workers');
-
-    $voice->configure_workers(\%settings);
-    kill 'HUP', $voice->pid('workers');
-    $voice->wait_for(sub {
-        !grep { $before{$_} } $voice->children('workers')
-            and probes() >= 1 }, 60)
-        or diag('the pool has not taken its settings');
-}
-
-
-sub attempts {
-    return grep { $_->{outcome} } lines();
-}
-
-
-sub lines {
-    return map { $json->decode($_) } grep { /\S/ }
-        split /\n/, Voice::slurp($log);
-}
-
-
-sub logged {
-    my ($pattern) = @_;
-
-    return grep { $_->{message} =~ $pattern } lines();
 }

@@ -59,6 +59,9 @@ refused('a number with a tail', "${good}beat_ms = 300x\n",
 refused('a number out of range', "${good}beat_ms = 99\n", qr/:2: "beat_ms"/);
 refused('a number of another world', "${good}beat_ms = 1e3\n",
         qr/:2: "beat_ms"/);
+refused('a lease that is over before its beat',
+        "${good}beat_ms = 3000\nlease_ms = 5999\n",
+        qr/"lease_ms" must be twice "beat_ms" at least/);
 refused('a host name for PostgreSQL', "${good}postgres_host = localhost\n",
         qr/:2: "postgres_host" must be an IP address or an absolute path/);
 refused('a host name for Redis', "${good}redis_host = redis\n",

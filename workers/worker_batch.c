@@ -61,13 +61,13 @@ worker_claim_e
 worker_batch_take(worker_batch_t *batch)
 {
     int              left;
-    char             max[16], least[16];
+    char             max[16], least[16], child[16];
     PGresult        *rows;
     worker_db_e      rc;
     worker_claim_e   claim;
 
     const char *const  params[] = {
-        batch->settings->worker_name, batch->queue, max, least
+        batch->settings->worker_name, batch->queue, max, least, child
     };
 
     batch->nruns = 0;
@@ -77,10 +77,10 @@ worker_batch_take(worker_batch_t *batch)
     left = batch->settings->child_jobs - batch->begun;
     snprintf(max, sizeof(max), "%d",
              left < WORKER_HELD_MAX ? left : WORKER_HELD_MAX);
-
     snprintf(least, sizeof(least), "%u", batch->least);
+    snprintf(child, sizeof(child), "%d", worker_child_number());
 
-    rc = worker_db_run(batch->db, worker_sql_take, params, 4, &rows);
+    rc = worker_db_run(batch->db, worker_sql_take, params, 5, &rows);
 
     if (rc == WORKER_DB_ERROR) {
         worker_log(WORKER_LOG_ERROR, "take: %s",

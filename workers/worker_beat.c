@@ -20,6 +20,7 @@
 static void beat_connect(worker_beat_t *beat);
 static void beat_connecting(worker_beat_t *beat);
 static void beat_ready(worker_beat_t *beat);
+static int beat_hear(worker_beat_t *beat);
 static void beat_asking(worker_beat_t *beat);
 static void beat_answered(worker_beat_t *beat, const PGresult *result);
 static void beat_down(worker_beat_t *beat, const char *reason);
@@ -82,10 +83,18 @@ worker_beat_settings(worker_beat_t *beat, const worker_settings_t *settings)
 }
 
 
+void
+worker_beat_soon(worker_beat_t *beat)
+{
+    beat->next_beat = 0;
+}
+
+
 int
 worker_beat_pending(const worker_beat_t *beat)
 {
-    return beat->nends + beat->nreturns > 0;
+    return beat->nends + beat->nreturns > 0
+           || worker_beat_gone_due(beat) != -1;
 }
 
 
@@ -101,7 +110,7 @@ worker_beat_socket(const worker_beat_t *beat, short *events)
 {
     *events = POLLIN;
 
-    if (beat->conn == NULL || beat->state == BEAT_READY) {
+    if (beat->conn == NULL) {
         return -1;
     }
 
@@ -118,7 +127,7 @@ worker_beat_step(worker_beat_t *beat)
 {
     beat_state_e  before;
 
-    /* at most once through all states */
+    /* until there is something to wait for */
     do {
         before = beat->state;
 
@@ -140,7 +149,7 @@ worker_beat_step(worker_beat_t *beat)
             beat_asking(beat);
             break;
         }
-    } while (beat->state > before);
+    } while (beat->state != before);
 }
 
 
@@ -192,6 +201,7 @@ beat_connecting(worker_beat_t *beat)
 
     if (beat->polling == PGRES_POLLING_OK) {
         PQsetnonblocking(beat->conn, 1);
+        beat->listens = 0;
         beat->backoff_ms = 0;
         beat->state = BEAT_READY;
 
@@ -215,16 +225,27 @@ beat_ready(worker_beat_t *beat)
     int      sent;
     int64_t  now;
 
+    if (!beat_hear(beat)) {
+        beat_down(beat, PQerrorMessage(beat->conn));
+        return;
+    }
+
     now = worker_now_ms();
 
     if (now >= beat->next_beat) {
         sent = worker_beat_send(beat);
+
+    } else if (!beat->listens) {
+        sent = worker_beat_send_listen(beat);
 
     } else if (beat->nends > 0) {
         sent = worker_beat_send_end(beat);
 
     } else if (beat->nreturns > 0) {
         sent = worker_beat_send_returns(beat);
+
+    } else if (worker_beat_gone_due(beat) != -1) {
+        sent = worker_beat_send_gone(beat);
 
     } else {
         return;
@@ -237,6 +258,31 @@ beat_ready(worker_beat_t *beat)
 
     beat->deadline = now + BEAT_ANSWER_MS;
     beat->state = BEAT_ASKING;
+}
+
+
+/* A job of ours was cancelled: the next beat tells which.  0: lost. */
+static int
+beat_hear(worker_beat_t *beat)
+{
+    PGnotify  *notify;
+
+    if (!PQconsumeInput(beat->conn)) {
+        return 0;
+    }
+
+    for ( ;; ) {
+        notify = PQnotifies(beat->conn);
+        if (notify == NULL) {
+            return 1;
+        }
+
+        if (strcmp(notify->extra, beat->settings->worker_name) == 0) {
+            worker_beat_soon(beat);
+        }
+
+        PQfreemem(notify);
+    }
 }
 
 
@@ -272,6 +318,10 @@ beat_asking(worker_beat_t *beat)
 
         beat_answered(beat, result);
         PQclear(result);
+
+        if (beat->state == BEAT_DOWN) {
+            return;
+        }
     }
 
     if (worker_now_ms() >= beat->deadline) {
@@ -283,17 +333,22 @@ beat_asking(worker_beat_t *beat)
 static void
 beat_answered(worker_beat_t *beat, const PGresult *result)
 {
-    int          row;
-    const char  *state;
+    int   row;
+    char  problem[40];
 
-    if (PQresultStatus(result) != PGRES_TUPLES_OK) {
-        state = worker_db_sqlstate(result);
-        worker_log(WORKER_LOG_ERROR, "heartbeat: SQLSTATE %s", state);
+    if (PQresultStatus(result) != PGRES_TUPLES_OK
+        && PQresultStatus(result) != PGRES_COMMAND_OK)
+    {
+        snprintf(problem, sizeof(problem), "SQLSTATE %.5s",
+                 worker_db_sqlstate(result));
 
-        /* a lost connection says nothing of the statement */
-        if (state[0] == '\0' || strncmp(state, "57", 2) == 0) {
+        /* says nothing of the statement: again, but not at once */
+        if (worker_db_passes(result)) {
+            beat_down(beat, problem);
             return;
         }
+
+        worker_log(WORKER_LOG_ERROR, "heartbeat: %s", problem);
     }
 
     /* an error is an answer, too: it would be the same again */

@@ -2,8 +2,9 @@
 /*
  * The heartbeat: a PostgreSQL connection of the supervisor that never blocks
  * it.  It registers the pool, extends the leases of the jobs whose children
- * live, hears what SQL wants of the pool, and gives back at once the jobs of
- * children that died or that will not come to them.
+ * live, hears what SQL wants of the pool (of cancelled jobs at once), and
+ * gives back at once the jobs of children that died or that will not come to
+ * them.
  */
 
 #ifndef WORKER_BEAT_H
@@ -62,6 +63,11 @@ void worker_beat_end(worker_beat_t *beat, const worker_held_copy_t *job,
     worker_end_e end, const char *error);
 /* The same of one that was not begun: as if it had never been claimed. */
 void worker_beat_return(worker_beat_t *beat, const worker_held_copy_t *job);
+/*
+ * A child is gone: whatever it still holds is released, after what is told of
+ * single jobs.
+ */
+void worker_beat_gone(worker_beat_t *beat, int number);
 /* Are there jobs that it has not told of? */
 int worker_beat_pending(const worker_beat_t *beat);
 
@@ -70,6 +76,8 @@ int64_t worker_beat_good(const worker_beat_t *beat);
 
 /* For poll(): the socket or -1, and the events to wait for. */
 int worker_beat_socket(const worker_beat_t *beat, short *events);
+/* The next beat is due, for what it has to say. */
+void worker_beat_soon(worker_beat_t *beat);
 /* Does what can be done now. */
 void worker_beat_step(worker_beat_t *beat);
 

@@ -15,6 +15,7 @@
 
 #define BEAT_ENDS_MAX     1024
 #define BEAT_RETURNS_MAX  4096
+#define BEAT_GONE_MAX     1024
 
 
 typedef enum {
@@ -27,8 +28,10 @@ typedef enum {
 
 typedef enum {
     BEAT_ASKS_BEAT = 0,
+    BEAT_ASKS_LISTEN,
     BEAT_ASKS_END,                     /* about ends[0] */
-    BEAT_ASKS_RETURN                   /* about the first of the returns */
+    BEAT_ASKS_RETURN,                  /* about the first of the returns */
+    BEAT_ASKS_GONE                     /* about gone[telling] */
 } beat_asks_e;
 
 
@@ -53,6 +56,13 @@ typedef struct {
     char     job_id[40];
     int64_t  token;
 } beat_return_t;
+
+
+/* A child that is gone, and when SQL is told of it. */
+typedef struct {
+    int      number;
+    int64_t  at_ms;
+} beat_gone_t;
 
 
 struct worker_beat_s {
@@ -81,18 +91,27 @@ struct worker_beat_s {
     beat_return_t               returns[BEAT_RETURNS_MAX];
     unsigned                    nreturns;
     unsigned                    nreturning;    /* in the statement */
+    beat_gone_t                 gone[BEAT_GONE_MAX];
+    unsigned                    ngone;
+    unsigned                    telling;       /* of gone: in the statement */
+    int                         listens;       /* bool: this connection */
 };
 
 
 /*
- * Send a statement: the beat, about ends[0], about all returns.  0: the
- * connection is gone, or out of memory.
+ * Send a statement: the beat, about ends[0], about all returns, about the
+ * first of gone that is due; to hear of cancelled jobs.  0: the connection is
+ * lost, or out of memory.
  */
 int worker_beat_send(worker_beat_t *beat);
 int worker_beat_send_end(worker_beat_t *beat);
 int worker_beat_send_returns(worker_beat_t *beat);
+int worker_beat_send_gone(worker_beat_t *beat);
+int worker_beat_send_listen(worker_beat_t *beat);
 
-/* What was sent of ends and returns is forgotten. */
+/* The first of gone that is due; -1: none is. */
+int worker_beat_gone_due(const worker_beat_t *beat);
+/* What was sent of ends, returns and children is forgotten. */
 void worker_beat_told(worker_beat_t *beat);
 /* Passes on a row that answers a beat. */
 void worker_beat_row(worker_beat_t *beat, const PGresult *result, int row);

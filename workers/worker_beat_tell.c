@@ -10,6 +10,9 @@
 #include "worker_clock.h"
 
 
+#define BEAT_AGAIN_MS  3000            /* until a child is told of again */
+
+
 static int beat_lists(worker_beat_t *beat, const char *params[BEAT_LISTS]);
 static void beat_member(worker_beat_t *beat, const char *job_id,
     int64_t token);
@@ -69,6 +72,41 @@ worker_beat_return(worker_beat_t *beat, const worker_held_copy_t *job)
     r = &beat->returns[beat->nreturns++];
     r->token = job->token;
     snprintf(r->job_id, sizeof(r->job_id), "%s", job->job_id);
+}
+
+
+void
+worker_beat_gone(worker_beat_t *beat, int number)
+{
+    int64_t  now;
+
+    if (beat->ngone + 2 > BEAT_GONE_MAX) {
+        return;                        /* their leases will run out */
+    }
+
+    now = worker_now_ms();
+    beat->gone[beat->ngone++] = (beat_gone_t) { number, now };
+
+    /* what it asked for last may not be over yet */
+    beat->gone[beat->ngone++] = (beat_gone_t) { number, now + BEAT_AGAIN_MS };
+}
+
+
+int
+worker_beat_gone_due(const worker_beat_t *beat)
+{
+    int64_t   now;
+    unsigned  i;
+
+    now = worker_now_ms();
+
+    for (i = 0; i < beat->ngone; i++) {
+        if (now >= beat->gone[i].at_ms) {
+            return (int) i;
+        }
+    }
+
+    return -1;
 }
 
 
@@ -147,21 +185,63 @@ worker_beat_send_returns(worker_beat_t *beat)
 }
 
 
+int
+worker_beat_send_gone(worker_beat_t *beat)
+{
+    char  number[16];
+
+    const char *const  params[] = {
+        beat->settings->worker_name, number, "the process of the job died"
+    };
+
+    beat->telling = (unsigned) worker_beat_gone_due(beat);
+    snprintf(number, sizeof(number), "%d",
+             beat->gone[beat->telling].number);
+    beat->asks = BEAT_ASKS_GONE;
+
+    return PQsendQueryParams(beat->conn, worker_sql_release_child, 3, NULL,
+                             params, NULL, NULL, 0);
+}
+
+
+int
+worker_beat_send_listen(worker_beat_t *beat)
+{
+    beat->asks = BEAT_ASKS_LISTEN;
+
+    return PQsendQuery(beat->conn, worker_sql_listen_cancel);
+}
+
+
 void
 worker_beat_told(worker_beat_t *beat)
 {
     unsigned  n;
 
-    if (beat->asks == BEAT_ASKS_END) {
+    switch (beat->asks) {
+
+    case BEAT_ASKS_END:
         beat->nends--;
         memmove(beat->ends, beat->ends + 1,
                 beat->nends * sizeof(beat_end_t));
+        break;
 
-    } else {
+    case BEAT_ASKS_RETURN:
         n = beat->nreturning;
         beat->nreturns -= n;
         memmove(beat->returns, beat->returns + n,
                 beat->nreturns * sizeof(beat_return_t));
+        break;
+
+    case BEAT_ASKS_GONE:
+        beat->ngone--;
+        memmove(beat->gone + beat->telling, beat->gone + beat->telling + 1,
+                (beat->ngone - beat->telling) * sizeof(beat_gone_t));
+        break;
+
+    default:
+        beat->listens = 1;
+        break;
     }
 
     beat->asks = BEAT_ASKS_BEAT;

@@ -48,7 +48,7 @@ worker_child_run(const worker_child_t *child)
     setpgid(0, 0);
 
     child_signals();
-    srandom((unsigned) (worker_wall_ms() ^ ((int64_t) getpid() << 16)));
+    worker_clock_seed();
     worker_log_process(child->settings->worker_name, child->name);
     worker_log(WORKER_LOG_DEBUG, "child started");
 
@@ -101,6 +101,13 @@ const char *
 worker_child_name(void)
 {
     return child_self.name;
+}
+
+
+int
+worker_child_number(void)
+{
+    return child_self.number;
 }
 
 

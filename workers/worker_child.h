@@ -55,6 +55,8 @@ typedef struct {
     const worker_settings_t  *settings;
     const char               *queue;   /* NULL: no queue child */
     const char               *name;    /* "test_execution.1", "keeper" */
+    int                       number;  /* of all that its supervisor ever
+                                          started */
     worker_main_pt            main;
     worker_slot_t            *slot;
     const worker_load_t      *load;
@@ -74,6 +76,7 @@ void worker_slot_clear(worker_slot_t *slot);
 /* For the child itself: its queue, its name, its shared memory. */
 const char *worker_child_queue(void);
 const char *worker_child_name(void);
+int worker_child_number(void);
 worker_slot_t *worker_child_slot(void);
 const worker_load_t *worker_child_load(void);
 

@@ -361,6 +361,7 @@ worker_entry_start(worker_children_t *children, worker_entry_t *e)
     pid_t  pid;
 
     worker_slot_clear(worker_entry_slot(children, e));
+    e->number = ++children->born;
 
     pid = fork();
 
@@ -397,6 +398,7 @@ entry_run(worker_children_t *children, worker_entry_t *e)
     child.settings = children->settings;
     child.queue = e->queue[0] == '\0' ? NULL : e->queue;
     child.name = e->name;
+    child.number = e->number;
     child.main = e->main;
     child.slot = worker_entry_slot(children, e);
     child.load = &children->shared->load;
@@ -417,6 +419,11 @@ entry_ended(worker_children_t *children, worker_entry_t *e, int status,
     entry_say(e, status);
 
     worker_entry_orphans(children, e, beat);
+
+    if (e->queue[0] != '\0') {
+        worker_beat_gone(beat, e->number);
+    }
+
     worker_slot_clear(worker_entry_slot(children, e));
 
     e->start_at = now;

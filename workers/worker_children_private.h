@@ -18,6 +18,7 @@ typedef struct {
     char           queue[40];          /* "" : no queue */
     worker_main_pt main;
     pid_t          pid;                /* 0: no process */
+    int            number;             /* of the process */
     int64_t        start_at;           /* no process: start then */
     int64_t        started_ms;
     int64_t        stopped_ms;         /* SIGSTOP was seen; 0 */
@@ -49,6 +50,7 @@ struct worker_children_s {
                                           each queue of the settings */
     worker_machine_t          machine;
     int64_t                   measured_ms;
+    int                       born;            /* processes so far */
     int                       listen_fd;
     worker_forked_pt          forked;
     void                     *data;

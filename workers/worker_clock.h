@@ -8,7 +8,9 @@
 
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 
 /*
@@ -59,6 +61,14 @@ worker_wall_us(void)
     clock_gettime(CLOCK_REALTIME, &now);
 
     return (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+
+/* Once in each process: waits differ from those of all others by random(). */
+static inline void
+worker_clock_seed(void)
+{
+    srandom((unsigned) (worker_wall_us() ^ ((int64_t) getpid() << 16)));
 }
 
 

@@ -22,7 +22,7 @@ const char  worker_sql_kinds[] =
 const char  worker_sql_take[] =
     "select job_id, tenant_id, kind, attempt, token, soft_seconds, "
     "hard_seconds, heavy, result_seconds, wait_ms, defer_left, trace_id, "
-    "args, traceparent, behind from work.take($1, $2, $3, $4)";
+    "args, traceparent, behind from work.take($1, $2, $3, $4, $5)";
 const char  worker_sql_give_back[] = "select work.give_back($1, $2)";
 const char  worker_sql_finish[] =
     "select job_id, accepted, wake from work.finish($1, $2, $3)";
@@ -34,6 +34,9 @@ const char  worker_sql_defer[] =
     "select accepted, state, wake from work.defer($1, $2, $3, $4)";
 const char  worker_sql_release[] =
     "select accepted, state, wake from work.release($1, $2, $3)";
+const char  worker_sql_release_child[] =
+    "select work.release_child($1, $2, $3)";
+const char  worker_sql_ended[] = "select work.ended($1, $2) as ended";
 const char  worker_sql_heartbeat[] =
     "select action, job_id, queue, target "
     "from work.heartbeat($1, $2, $3, $4, $5)";
@@ -56,6 +59,7 @@ const char  worker_sql_object_erased[] = "select work.object_erased($1)";
 /* A bigint literal a key: locks of the session, held by one process. */
 const char  worker_sql_lock[] = "select pg_try_advisory_lock($1::bigint)";
 const char  worker_sql_listen[] = "listen voice_event";
+const char  worker_sql_listen_cancel[] = "listen voice_cancel";
 
 
 static worker_db_e db_execute(worker_db_t *db, const char *sql,
@@ -174,6 +178,29 @@ worker_db_sqlstate(const PGresult *result)
     state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 
     return state == NULL ? "" : state;
+}
+
+
+int
+worker_db_passes(const PGresult *result)
+{
+    unsigned     i;
+    const char  *state;
+
+    /* the start of a SQLSTATE; a lost connection has none */
+    static const char *const  passing[] = {
+        "08", "0A000", "26000", "40", "53", "55P03", "57", "58"
+    };
+
+    state = worker_db_sqlstate(result);
+
+    for (i = 0; i < VOICE_ARRAY_SIZE(passing); i++) {
+        if (strncmp(state, passing[i], strlen(passing[i])) == 0) {
+            return 1;
+        }
+    }
+
+    return state[0] == '\0';
 }
 
 

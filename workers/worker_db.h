@@ -15,6 +15,7 @@
 
 #define WORKER_DB_PARAMS_MAX    8
 #define WORKER_DB_KEYWORDS_MAX  16
+#define WORKER_DB_OPTIONS_MAX   256
 
 
 typedef struct worker_db_s  worker_db_t;
@@ -36,7 +37,9 @@ extern const char  worker_sql_finish[];
 extern const char  worker_sql_progress[];
 extern const char  worker_sql_fail[];
 extern const char  worker_sql_defer[];
+extern const char  worker_sql_ended[];
 extern const char  worker_sql_release[];
+extern const char  worker_sql_release_child[];
 extern const char  worker_sql_heartbeat[];
 extern const char  worker_sql_rescue[];
 extern const char  worker_sql_sweep[];
@@ -52,6 +55,7 @@ extern const char  worker_sql_objects[];
 extern const char  worker_sql_object_erased[];
 extern const char  worker_sql_lock[];
 extern const char  worker_sql_listen[];
+extern const char  worker_sql_listen_cancel[];
 
 
 /* Not connected yet; NULL: out of memory.  settings are borrowed. */
@@ -84,6 +88,8 @@ const char *worker_db_problem(const worker_db_t *db);
 
 /* The SQLSTATE of a failed result, "" if it has none. */
 const char *worker_db_sqlstate(const PGresult *result);
+/* Does what failed pass by itself?  Then it is worth another attempt. */
+int worker_db_passes(const PGresult *result);
 /* Was it refused because this server takes no writes (any more)? */
 int worker_db_demoted(const PGresult *result);
 /* A column of row 0 by name; NULL if there is no row, column or value. */
@@ -99,7 +105,7 @@ typedef struct {
     const char  *keywords[WORKER_DB_KEYWORDS_MAX];
     const char  *values[WORKER_DB_KEYWORDS_MAX];
     char         port[16];
-    char         options[64];
+    char         options[WORKER_DB_OPTIONS_MAX];
 } worker_db_params_t;
 
 /* at counts the servers, over and over. */

@@ -16,6 +16,15 @@
 #define DB_BACKOFF_MIN  100
 #define DB_BACKOFF_MAX  3000
 
+/*
+ * How soon the server sees that we are gone, without a word where the host is:
+ * until then it keeps locks of the session, and lets statements go on.
+ */
+#define DB_GONE                                                               \
+    "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 "                 \
+    "-c tcp_keepalives_count=3 -c tcp_user_timeout=25000 "                    \
+    "-c client_connection_check_interval=1000"
+
 
 static int db_connect_to(worker_db_t *db, int64_t deadline);
 static int db_connect_wait(worker_db_t *db, int64_t deadline);
@@ -51,7 +60,8 @@ worker_db_params(const worker_settings_t *settings, unsigned at,
 
     snprintf(params->port, sizeof(params->port), "%d", server->port);
     snprintf(params->options, sizeof(params->options),
-             "-c statement_timeout=%d", settings->postgres_statement_ms);
+             "-c statement_timeout=%d " DB_GONE,
+             settings->postgres_statement_ms);
 
     n = 0;
 

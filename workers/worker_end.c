@@ -25,6 +25,8 @@ static void end_accepted(worker_batch_t *batch, worker_run_t **runs,
     unsigned n, const PGresult *rows);
 static void end_taken(worker_batch_t *batch, worker_run_t *run,
     const char *wake);
+static worker_offer_e end_stale(const worker_offer_t *offer,
+    const worker_run_t *run);
 static void end_say(worker_run_t *run, worker_offer_e offer);
 
 
@@ -159,9 +161,10 @@ end_finish(worker_batch_t *batch, worker_run_t *run)
     accepted = worker_db_value(row, 0, "accepted");
 
     if (accepted == NULL || accepted[0] != 't') {
-        offer = WORKER_OFFER_STALE;
+        offer = end_stale(&run->offer, run);
+    }
 
-    } else {
+    if (offer == WORKER_OFFER_TAKEN) {
         end_taken(batch, run, worker_db_value(row, 0, "wake"));
     }
 
@@ -201,7 +204,7 @@ end_fail(worker_batch_t *batch, worker_run_t *run)
     accepted = worker_db_value(row, 0, "accepted");
 
     if (accepted == NULL || accepted[0] != 't') {
-        offer = WORKER_OFFER_STALE;
+        offer = end_stale(&run->offer, run);
     }
 
     worker_redis_wake_all(batch->redis, worker_db_value(row, 0, "wake"));
@@ -293,8 +296,9 @@ static void
 end_accepted(worker_batch_t *batch, worker_run_t **runs, unsigned n,
     const PGresult *rows)
 {
-    int       id, accepted, wake, row, count;
-    unsigned  i, found;
+    int              id, accepted, wake, row, count;
+    unsigned         i, found;
+    worker_offer_e   offer;
 
     id = PQfnumber(rows, "job_id");
     accepted = PQfnumber(rows, "accepted");
@@ -312,16 +316,53 @@ end_accepted(worker_batch_t *batch, worker_run_t **runs, unsigned n,
             row = (row + 1) % count;
         }
 
+        offer = WORKER_OFFER_TAKEN;
+
         if (found == (unsigned) count
             || PQgetvalue(rows, row, accepted)[0] != 't')
         {
-            end_say(runs[i], WORKER_OFFER_STALE);
-            continue;
+            offer = end_stale(&runs[0]->offer, runs[i]);
         }
 
-        end_taken(batch, runs[i], PQgetvalue(rows, row, wake));
-        end_say(runs[i], WORKER_OFFER_TAKEN);
+        if (offer == WORKER_OFFER_TAKEN) {
+            end_taken(batch, runs[i], found == (unsigned) count ? NULL
+                                      : PQgetvalue(rows, row, wake));
+        }
+
+        end_say(runs[i], offer);
     }
+}
+
+
+/* What was not accepted may have been, when the answer was lost. */
+static worker_offer_e
+end_stale(const worker_offer_t *offer, const worker_run_t *run)
+{
+    PGresult        *row;
+    const char      *ended;
+    worker_offer_t   question;
+    worker_offer_e   answer;
+
+    const char *const  params[] = { run->job.id, run->token };
+
+    if (!offer->unsure) {
+        return WORKER_OFFER_STALE;
+    }
+
+    question = *offer;
+
+    if (worker_offer(&question, worker_sql_ended, params, 2, &row)
+        != WORKER_OFFER_TAKEN)
+    {
+        return WORKER_OFFER_STALE;
+    }
+
+    ended = worker_db_value(row, 0, "ended");
+    answer = ended != NULL && ended[0] == 't' ? WORKER_OFFER_TAKEN
+                                              : WORKER_OFFER_STALE;
+    PQclear(row);
+
+    return answer;
 }
 
 

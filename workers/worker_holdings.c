@@ -137,9 +137,11 @@ worker_children_collect(void *data, worker_beat_t *beat)
     settings = children->settings;
     now = worker_now_ms();
 
+    /* of a pool that stops none takes a job any more */
     for (i = 0; i < settings->nqueues; i++) {
         worker_beat_queue(beat, settings->queues[i].name,
-                          children->targets[i]);
+                          children->until_ms != 0 ? 0
+                                                  : children->targets[i]);
     }
 
     for (i = 0; i < WORKER_CHILDREN_MAX; i++) {

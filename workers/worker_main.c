@@ -101,6 +101,7 @@ main(int argc, char **argv)
         return 0;
     }
 
+    worker_clock_seed();
     curl_global_init(CURL_GLOBAL_DEFAULT);
     rc = run_pool(settings);
     curl_global_cleanup();

@@ -16,16 +16,10 @@
 
 static worker_offer_e offer_error(worker_offer_t *offer,
     const PGresult *rows);
-static int error_passes(const char *sqlstate);
 
 
 static const char *const  offer_names[] = {
     "taken", "stale", "refused", "late"
-};
-
-/* SQL errors that pass by themselves, by the start of their SQLSTATE. */
-static const char *const  passing_errors[] = {
-    "08", "0A000", "26000", "40", "53", "55P03", "57", "58", NULL
 };
 
 
@@ -38,6 +32,7 @@ worker_offer(worker_offer_t *offer, const char *sql,
     worker_offer_e  result;
 
     told = 0;
+    offer->unsure = 0;
 
     for ( ;; ) {
         rc = worker_db_run(offer->db, sql, params, nparams, rows);
@@ -45,6 +40,8 @@ worker_offer(worker_offer_t *offer, const char *sql,
         if (rc == WORKER_DB_OK) {
             return WORKER_OFFER_TAKEN;
         }
+
+        offer->unsure |= rc == WORKER_DB_DOWN;
 
         result = WORKER_OFFER_LATE;
 
@@ -87,7 +84,7 @@ offer_error(worker_offer_t *offer, const PGresult *rows)
 
     state = worker_db_sqlstate(rows);
 
-    if (error_passes(state)) {
+    if (worker_db_passes(rows)) {
         return WORKER_OFFER_LATE;
     }
 
@@ -109,21 +106,4 @@ offer_error(worker_offer_t *offer, const PGresult *rows)
     worker_log(WORKER_LOG_ERROR, "%s", offer->error);
 
     return WORKER_OFFER_REFUSED;
-}
-
-
-static int
-error_passes(const char *sqlstate)
-{
-    unsigned  i;
-
-    for (i = 0; passing_errors[i] != NULL; i++) {
-        if (strncmp(sqlstate, passing_errors[i], strlen(passing_errors[i]))
-            == 0)
-        {
-            return 1;
-        }
-    }
-
-    return 0;
 }

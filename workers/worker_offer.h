@@ -24,6 +24,8 @@ struct worker_offer_s {
     int64_t       until_ms;            /* end of the lease, worker_now_ms() */
     int64_t       progress_ms;         /* when progress was told, or the job
                                           began */
+    int           unsure;              /* bool: an answer was lost, so what is
+                                          stale may be by our own doing */
     char          error[256];          /* why it was refused: a sentence
                                           without any data */
 };

@@ -20,11 +20,13 @@
 #define REDIS_BACKOFF_MAX  5000
 #define REDIS_SLICE_MS     200         /* how soon a wait sees a signal */
 #define REDIS_WAKES_MAX    100
+#define REDIS_REFUSED_MS   60000       /* between two lines of the log */
 
 
 static int redis_connect(worker_redis_t *redis);
 static int redis_send(worker_redis_t *redis, const char *const *words);
 static int redis_settle(worker_redis_t *redis);
+static void redis_refused(worker_redis_t *redis, const redisReply *reply);
 static redisReply *redis_answer(worker_redis_t *redis);
 static redisReply *redis_judge(worker_redis_t *redis, redisReply *answer);
 static void redis_lost(worker_redis_t *redis, const char *reason);
@@ -317,10 +319,32 @@ redis_settle(worker_redis_t *redis)
             return 0;
         }
 
+        redis_refused(redis, reply);
         freeReplyObject(reply);
     }
 
     return 1;
+}
+
+
+/* It is full, say: wake-ups are lost, which nobody would see elsewhere. */
+static void
+redis_refused(worker_redis_t *redis, const redisReply *reply)
+{
+    int64_t  now;
+
+    if (reply->type != REDIS_REPLY_ERROR) {
+        return;
+    }
+
+    now = worker_now_ms();
+
+    if (redis->refused_at == 0 || now >= redis->refused_at + REDIS_REFUSED_MS)
+    {
+        worker_log(WORKER_LOG_WARN, "redis %s refuses what it is sent: %s",
+                   redis->at, reply->str);
+        redis->refused_at = now;
+    }
 }
 
 

@@ -20,6 +20,7 @@ struct worker_redis_s {
     int                       backoff_ms;
     int64_t                   retry_at;
     int                       told;    /* bool: the log knows it is down */
+    int64_t                   refused_at;      /* the log was told; 0: not */
 
     unsigned                  next;    /* address or Sentinel to begin with */
     char                      at[VOICE_ENDPOINT_TEXT]; /* the one connected

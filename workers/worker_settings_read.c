@@ -360,6 +360,11 @@ check_whole(worker_reader_t *reader)
                                 "%d children", WORKER_CHILDREN_MAX - 16);
     }
 
+    if (settings->lease_ms < 2 * settings->beat_ms) {
+        return worker_set_wrong(reader, "\"lease_ms\" must be twice "
+                                "\"beat_ms\" at least");
+    }
+
     rc = check_servers(reader);
 
     return rc == VOICE_OK ? name_worker(reader) : rc;

@@ -278,6 +278,7 @@ supervisor_stop(supervisor_t *s)
                                                  : "the pool stops at once");
     worker_children_stop(s->children, s->stopping == 1
                          ? now + s->settings->grace_seconds * 1000 : now);
+    worker_beat_soon(s->beat);
 }
 
 

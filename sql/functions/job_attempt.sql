@@ -25,6 +25,11 @@ begin
 
     perform core.use_tenant(v_tenant);
 
+    -- its supervisor beats at once, and hears of it
+    if new.state = 'cancelled' then
+        perform pg_notify('voice_cancel', old.worker);
+    end if;
+
     return null;
 end
 $$;

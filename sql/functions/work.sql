@@ -387,6 +387,40 @@ begin
 end
 $$;
 
+-- What a process of a pool that is gone still holds, whatever its supervisor
+-- knew of; how many.
+create or replace function work.release_child(
+    p_worker text, p_child int, p_error text)
+returns bigint
+language plpgsql volatile security definer set search_path = core, pg_temp
+set enable_seqscan = off set jit = off
+as $$
+begin
+    return (
+        select count(*)
+          from (select l.id, l.token from core.job l
+                 where l.state = 'running' and l.worker = p_worker
+                   and l.child = p_child
+                 -- not by the key's index, which has all that ever ran
+                 order by l.id::text) h
+         cross join lateral work.release(h.id, h.token, p_error) r
+         where r.accepted);
+end
+$$;
+
+-- Has the holder of a token ended its job?  For one that had no answer.
+create or replace function work.ended(p_job uuid, p_token bigint)
+returns boolean
+language sql stable security definer set search_path = core, pg_temp
+as $$
+    select exists (select from core.job j
+                    where j.id = p_job and j.token = p_token
+                      and j.state = 'done')
+        or exists (select from core.job_attempt a
+                    where a.job_id = p_job and a.token = p_token
+                      and a.outcome in ('retried', 'deferred', 'dead'))
+$$;
+
 -- Queues that have due jobs which no entry was sent for within 30 seconds:
 -- retries whose time has come, what a rate held back, and what Redis lost.
 -- Entries bring a worker to take and carry no job, so the oldest max jobs of

@@ -2,6 +2,7 @@
 
 -- It takes and returns more than at first.
 drop function if exists work.take(text, text, int);
+drop function if exists work.take(text, text, int, int);
 drop function if exists core.choose_jobs(text, int);
 
 set local role voice_work;
@@ -212,9 +213,11 @@ as $$ select pg_advisory_xact_lock(1987013986, hashtext(p_queue)) $$;
 
 -- wait_ms: since it was due; defer_left: seconds for which it may still be
 -- put off; behind: of core.choose_jobs().  p_least: how many the child does in
--- a moment, so that others need not have a share of them.
+-- a moment, so that others need not have a share of them; p_child: which of
+-- the worker's processes it is.
 create or replace function work.take(
-    p_worker text, p_queue text, p_max int, p_least int default 1)
+    p_worker text, p_queue text, p_max int, p_least int default 1,
+    p_child int default null)
 returns table (job_id uuid, tenant_id uuid, kind text, attempt int,
                token bigint, soft_seconds int, hard_seconds int,
                heavy boolean, result_seconds int, trace_id text, args jsonb,
@@ -255,7 +258,8 @@ begin
     ), taken as (
         update core.job j
            set state = 'running', attempt = j.attempt + 1,
-               token = j.token + 1, worker = p_worker, claimed_at = v_now,
+               token = j.token + 1, worker = p_worker, child = p_child,
+               claimed_at = v_now,
                lease_until = v_now + least((select b.lease from beaten b),
                    make_interval(secs => k.hard_seconds + 75))
           from unnest(v_ids) with ordinality u (id, pos), core.job_kind k

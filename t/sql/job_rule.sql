@@ -378,6 +378,31 @@ select work.purge();
 select is((select count(*) from core.job_unique), 0::bigint,
           'one that nobody needs is removed');
 
+-- a process of a pool that is gone
+select pg_temp.clear();
+select pg_temp.add(n) from unnest(array['a', 'b', 'c', 'd']) n;
+create temp table child as
+select t.job_id, t.token, c
+  from unnest(array[1, 1, 2]) with ordinality u (c, n),
+       lateral work.take('w', 'rule', 1, 1, c) t;
+insert into child
+select t.job_id, t.token, 1 from work.take('v', 'rule', 1, 1, 1) t;
+select is((select pg_temp.finish(j) from core.job j
+            where j.id = (select job_id from child where c = 1 limit 1)),
+          true, 'one of its jobs had ended');
+select is((select count(*) from child h
+            where work.ended(h.job_id, h.token)), 1::bigint,
+          'which its token tells');
+select is(work.release_child('w', 1, 'gone'), 1::bigint,
+          'the other one is released');
+select results_eq(
+    $$ select state, count(*) from core.job group by 1 order by 1 $$,
+    $$ values ('done', 1::bigint), ('queued', 1), ('running', 2) $$,
+    'and none of other processes and pools');
+select results_eq(
+    $$ select lost, error from core.job where state = 'queued' $$,
+    $$ values (1, 'gone') $$, 'it counts as lost');
+
 -- cancel
 select pg_temp.clear();
 select pg_temp.add('q');
@@ -391,6 +416,8 @@ select is((api.cancel_job(pg_temp.a(), pg_temp.by_id('r'))).data
           ->> 'state', 'cancelled', 'so is one that runs');
 select is((select pg_temp.finish(row(r.*)::core.job) from run r), false,
           'whose end does not count any more');
+select is((select work.ended(r.id, r.token) from run r), false,
+          'nor was it the end of who held it');
 select results_eq(
     $$ select h.action, h.job_id
          from run r, work.heartbeat('w', '{rule}', '{1}', array[r.id],

@@ -29,10 +29,12 @@
 
 #define LOOK_US       2000                 /* between looks at what is done */
 #define EVERY_US      200000               /* between single jobs of OTHER */
+#define LONGEST_US    600000000            /* that is waited for a job */
 
 
 static int ended(long job);
 static void wait_for(long job);
+static void wait_until(int64_t end);
 static long batch_last(long job);
 static void wait_all(void);
 static void begun_read(long count);
@@ -165,9 +167,25 @@ ended(long job)
 static void
 wait_for(long job)
 {
+    int64_t  end;
+
+    end = wall_us() + LONGEST_US;
+
     while (!ended(job)) {
-        usleep(LOOK_US);
+        wait_until(end);
     }
+}
+
+
+/* Waits a little, not past the end. */
+static void
+wait_until(int64_t end)
+{
+    if (wall_us() >= end) {
+        fatal("watch", "a job has not ended");
+    }
+
+    usleep(LOOK_US);
 }
 
 
@@ -188,7 +206,10 @@ static void
 wait_all(void)
 {
     int        left;
+    int64_t    end;
     PGresult  *result;
+
+    end = wall_us() + LONGEST_US;
 
     do {
         result = PQexec(client.watch, "select bench.jobs_left()");
@@ -199,7 +220,7 @@ wait_all(void)
         PQclear(result);
 
         if (left) {
-            usleep(LOOK_US);
+            wait_until(end);
         }
     } while (left);
 }
