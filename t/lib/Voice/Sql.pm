@@ -1,7 +1,8 @@
 package Voice::Sql;
 
 # Runs a pgTAP script on a private PostgreSQL: a cluster of its own, brought
-# to the newest schema by sql/migrate.
+# to the newest schema by sql/migrate.  Where there is a build, the first one
+# keeps its cluster there for the others to copy.
 #
 #   use Voice::Sql;
 #   Voice::Sql::run('t/sql/job.sql');       # relays its TAP
@@ -12,7 +13,10 @@ use strict;
 use warnings;
 
 use Cwd qw(abs_path);
+use Digest::SHA;
+use Fcntl qw(:flock);
 use File::Basename qw(dirname);
+use File::Path qw(remove_tree);
 use File::Temp qw(tempdir);
 
 our $ROOT = abs_path(dirname(__FILE__) . '/../../..');
@@ -34,20 +38,72 @@ sub start {
         chown $uid, $gid, $dir;
     }
 
-    server('initdb', '-D', "$dir/data", '-U', 'postgres', '-A', 'trust',
-           '-E', 'UTF8', '--locale=C', '--no-sync');
-    server('pg_ctl', '-D', "$dir/data", '-w', '-l', "$dir/log", '-o',
-           "-k $dir -c listen_addresses= -c fsync=off"
-           . ' -c max_connections=50', 'start');
-    $cluster->{started} = 1;
-
     delete @ENV{qw(PGPASSWORD PGSERVICE PGSSLMODE PGPORT)};
     @ENV{qw(PGHOST PGUSER PGDATABASE)} = ($dir, 'postgres', 'postgres');
 
-    command('sh', "$ROOT/sql/migrate");
-    command('psql', '-qXc', 'create extension pgtap');
+    make() if !copy_template();
+    pg_ctl('start', '-l', "$dir/log", '-o',
+           "-k $dir -c listen_addresses= -c fsync=off"
+           . ' -c max_connections=50');
 
     return 1;
+}
+
+
+# Of a cluster that was made from the files as they are now.
+sub copy_template {
+    my $build = $ENV{VOICE_BUILD} || "$ROOT/build";
+    -d $build or return 0;
+
+    # the day, since partitions are made for the days to come
+    my $digest = Digest::SHA->new(256);
+    $digest->add(int(time / 86_400), $cluster->{bin});
+    for my $file (sort glob "$ROOT/sql/* $ROOT/sql/*/*"
+                            . " $ROOT/conf/openapi/errors.json "
+                            . __FILE__)
+    {
+        $digest->add($file)->addfile($file) if -f $file;
+    }
+    my $template = abs_path($build) . '/sql-template-'
+        . substr $digest->hexdigest, 0, 16;
+    my $data = "$cluster->{dir}/data";
+
+    open my $lock, '>', "$build/sql-template.lock" or die "$build: $!";
+    flock $lock, LOCK_EX;
+
+    if (-d $template) {
+        command('cp', '-a', '--reflink=auto', $template, $data);
+        return 1;
+    }
+
+    make();
+    remove_tree(glob "$build/sql-template-*");
+    command('cp', '-a', $data, "$template.new");
+    rename "$template.new", $template or die "$template: $!";
+
+    return 1;
+}
+
+
+# A cluster that does not run.
+sub make {
+    my $dir = $cluster->{dir};
+
+    server('initdb', '-D', "$dir/data", '-U', 'postgres', '-A', 'trust',
+           '-E', 'UTF8', '--locale=C', '--no-sync');
+    pg_ctl('start', '-l', "$dir/log", '-o',
+           "-k $dir -c listen_addresses= -c fsync=off");
+    command('sh', "$ROOT/sql/migrate");
+    command('psql', '-qXc', 'create extension pgtap');
+    pg_ctl('stop');
+}
+
+
+sub pg_ctl {
+    my ($action, @more) = @_;
+
+    server('pg_ctl', '-D', "$cluster->{dir}/data", '-w', @more, $action);
+    $cluster->{started} = $action eq 'start';
 }
 
 
@@ -129,9 +185,7 @@ sub command {
 END {
     if ($cluster && $cluster->{started} && $$ == $owner) {
         local $?;
-        $cluster->{started} = 0;
-        server('pg_ctl', '-D', "$cluster->{dir}/data", '-m', 'immediate',
-               '-w', 'stop');
+        pg_ctl('stop', '-m', 'immediate');
     }
 }
 
