@@ -203,7 +203,7 @@ sub graceful_stop {
     my @all = ($voice->pid('workers'), $voice->children('workers'));
 
     kill 'TERM', $all[0];
-    ok($voice->wait_for(sub { !grep { kill 0, $_ } @all }, 30),
+    ok($voice->wait_for(sub { !grep { Voice::alive($_) } @all }, 30),
        'TERM ends all processes');
     ok(logged(qr/the pool has stopped/), 'and says so');
     is(-s "$data/run/workers.pid", 0, 'the pid file is empty then');

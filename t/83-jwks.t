@@ -468,8 +468,9 @@ sub rested {
     my (@names) = @_;
 
     my ($fetches, $since) = ('', time);
+    my %wanted = map { iss($_) => 1 } @names;
     $node->wait_for(sub {
-        my @rows = map { status($_) } @names;
+        my @rows = grep { $wanted{$_->{issuer}} } @{overview()->{issuers}};
         my $now = join ' ', map { $_->{fetches} } @rows;
         ($fetches, $since) = ($now, time) if $now ne $fetches;
         return time - $since > $min_interval
@@ -531,6 +532,7 @@ sub reload {
     my %old = map { $_ => 1 } $node->children('nginx');
     Voice::spew("$node->{data}/etc/edge.conf", join "\n", $base, @issuers);
     $node->own;
+    $node->hang_up;
     kill 'HUP', $node->pid('nginx');
     ok($node->wait_for(sub {
         !grep { $old{$_} } $node->children('nginx') }, 60),

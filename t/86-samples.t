@@ -16,7 +16,8 @@ use Voice::Node;
 use Voice::Raw;
 use Voice::Upstream;
 
-my $voice = Voice->start(workers => 1);
+# So many may share the limits, those that have just stopped among them.
+my $voice = Voice->start(workers => 1, nodes => 8);
 my $owner = $voice->tenant('acme');
 
 single();
@@ -95,7 +96,7 @@ sub tls {
 sub nodes {
     my @node = map {
         Voice::Node->start($voice, "node$_", sample => 'nodes',
-            set => { NODES => 2, BALANCER => '127.0.0.1' })
+            set => { BALANCER => '127.0.0.1' })
     } 1, 2;
     my $person = $voice->person('acme', 'operator');
 

@@ -47,7 +47,7 @@ sub waiting {
     is(scalar(grep { $_->reply->{status} == 202 } @raws), 30,
        'a process that exits answers what waits in it');
     is($packets->stored('reload'), 31, 'all of it is stored');
-    ok($voice->wait_for(sub { !-e "/proc/$old[0]" }), 'and then it is gone');
+    ok($voice->wait_for(sub { !Voice::alive($old[0]) }), 'and then it is gone');
     $node->stop;
 }
 

@@ -92,7 +92,7 @@ sub promoted {
     my $old = $voice->pid('postgres');
 
     kill 'QUIT', $old;
-    $voice->wait_for(sub { !kill 0, $old }, 30);
+    $voice->wait_for(sub { !Voice::alive($old) }, 30);
     push @runs, maybe_run() // ();
     $servers->on_standby($standby, 'select pg_promote(false)');
     ok($voice->wait_for(sub {
@@ -153,7 +153,7 @@ sub second_host {
 
     ok($voice->wait_for(sub {
         $voice->sql("select count(*) from core.worker where beat_at >"
-                    . " now() - interval '15 s'") == 2 }, 30),
+                    . " now() - interval '15 s'") == 2 }),
        'a second pool beats beside the first');
 
     my @old = ($voice->pid('workers'), $voice->children('workers'));

@@ -153,7 +153,7 @@ sub upgrade_nginx {
 
     is($?, 0, 'a new nginx takes over the sockets') or BAIL_OUT($output);
     isnt($voice->pid('nginx'), $pid, 'by another master');
-    ok($voice->wait_for(sub { !kill 0, $pid }, 60),
+    ok($voice->wait_for(sub { !Voice::alive($pid) }, 60),
        'the old one ends when its requests have');
     isnt(version(), '1.0.0', 'and the new release serves');
 }

@@ -54,10 +54,10 @@ sub start {
                     '--workers', $opt{workers} || 1,
                     $opt{durable} ? '--durable' : (),
                     $ENV{VOICE_SANITIZE} ? '--sanitize' : ()],
-        http    => HTTP::Tiny->new(timeout => 60, keep_alive => 1),
         exchanges => [],
     }, $class;
 
+    $self->hang_up;
     $started{$self->{dir}} = $self;
 
     my $pool = !defined $opt{workers} || $opt{workers} > 0;
@@ -133,10 +133,20 @@ sub nginx_conf {
 }
 
 
+# Ends the connection that calls are made on.  A process of nginx that exits
+# gives one that is idle two seconds more.
+sub hang_up {
+    my ($self) = @_;
+
+    $self->{http} = HTTP::Tiny->new(timeout => 60, keep_alive => 1);
+}
+
+
 # Runs bin/stack; its output, with $? set.
 sub stack {
     my ($self, @words) = @_;
 
+    $self->hang_up;
     my @command = ("$self->{root}/bin/stack", '--dir', "$self->{dir}",
                    @{$self->{options}}, @words);
     my $pid = open(my $out, '-|') // die "fork: $!";
@@ -164,7 +174,18 @@ sub pid {
     return 0 unless -s $path;
     my ($pid) = slurp($path) =~ /^(\d+)/;
 
-    return kill(0, $pid) ? $pid : 0;
+    return alive($pid) ? $pid : 0;
+}
+
+
+# A process that has ended and that nobody has reaped yet is gone: daemons may
+# be reaped late.
+sub alive {
+    my ($pid) = @_;
+
+    my $stat = eval { slurp("/proc/$pid/stat") } // return 0;
+
+    return $stat !~ /\) Z /;
 }
 
 

@@ -15,6 +15,7 @@ use strict;
 use warnings;
 
 use File::Temp qw(tempdir);
+use IO::Select;
 use IO::Socket::INET;
 use IO::Socket::SSL;
 use JSON::PP;
@@ -37,7 +38,7 @@ my %modes = (
         wait_a_while($_[2]{seconds});
         put($_[0], head($_[2], length $_[1]), $_[1]);
     },
-    hang     => sub { wait_a_while(600) },
+    hang     => sub { IO::Select->new($_[0])->can_read },
     close    => sub { },
     error    => sub { put($_[0], "HTTP/1.1 500 Oops\r\nContent-Length: 0"
                           . "\r\n\r\n") },

@@ -10,7 +10,7 @@ use Test::More;
 
 use Voice;
 
-our @EXPORT = qw(kill_child kill_service);
+our @EXPORT = qw(kill_child kill_service pass_time);
 
 
 # One of the processes of nginx or workers, whose parent starts another.
@@ -34,7 +34,7 @@ sub kill_service {
 
     kill 'KILL', $pid or return 0;
     # PostgreSQL's backends see by themselves that their master is gone.
-    $voice->wait_for(sub { !grep { alive($_) } $pid, @children }, 30);
+    $voice->wait_for(sub { !grep { Voice::alive($_) } $pid, @children }, 30);
 
     if ($lose) {
         system('rm', '-rf', "$voice->{stack}{data}/run/appendonlydir");
@@ -45,12 +45,21 @@ sub kill_service {
 }
 
 
-sub alive {
-    my ($pid) = @_;
+# What those who were killed held is as old as it has to be for others to take
+# it: the leases of pools that are gone, and what children had read of queues.
+sub pass_time {
+    my ($voice, @queues) = @_;
 
-    my $stat = eval { Voice::slurp("/proc/$pid/stat") } // return 0;
+    my $pid = $voice->pid('workers');
+    $voice->sql("update core.job set lease_until = now() where"
+                . " state = 'running' and worker not like '%:$pid'");
 
-    return $stat !~ /\) Z /;
+    for my $stream (map { "voice:queue:$_" } @queues) {
+        my $read = $voice->redis('XPENDING', $stream, 'workers', '-', '+',
+                                 1000);
+        $voice->redis('XCLAIM', $stream, 'workers', $_->[1], 0, $_->[0],
+                      'IDLE', 60_000, 'JUSTID') for @$read;
+    }
 }
 
 

@@ -46,11 +46,11 @@ sub prepare {
     my $self = bless {
         %$voice, data => $data, port => $port, nginx => $stack->{nginx},
         base_url => "http://127.0.0.1:$port",
-        http => HTTP::Tiny->new(timeout => 60, keep_alive => 1),
         stack => { %$stack, port => $port },
         log => "$stack->{log}/$name.log",
     }, $class;
 
+    $self->hang_up;
     $self->configure($opt{sample}, %{$opt{set} || {}});
     $opt{edit}->("$data/etc") if $opt{edit};
     $self->own;
@@ -170,6 +170,7 @@ sub reload {
     my ($self) = @_;
 
     $self->own;
+    $self->hang_up;
     my %preload = %{$self->{stack}{preload}};
     local @ENV{keys %preload} = values %preload;
     my $output = `$Voice::ROOT/bin/voicegate-reload --pid-file \\
@@ -188,7 +189,7 @@ sub pid {
     my ($pid) = (eval { Voice::slurp("$self->{data}/run/nginx.pid") } // '')
         =~ /^(\d+)/;
 
-    return $pid && kill(0, $pid) ? $pid : 0;
+    return $pid && Voice::alive($pid) ? $pid : 0;
 }
 
 
@@ -196,8 +197,9 @@ sub stop {
     my ($self) = @_;
 
     my $pid = $self->pid('nginx') or return;
+    $self->hang_up;
     kill 'QUIT', $pid;
-    $self->wait_for(sub { !-e "/proc/$pid" }, 60);
+    $self->wait_for(sub { !Voice::alive($pid) }, 60);
 }
 
 
