@@ -122,8 +122,8 @@ sub behind_a_long_job {
 sub behind_a_crash {
     my ($long, @others) = long_and_others(10000);
 
-    kill 'KILL', probes();
     shorten($long);
+    kill 'KILL', probes();
     ok(done($long, @others), 'jobs of a child that died run again');
     is(of('sum(lost)', $long), 1, 'the one that ran is counted as lost');
     is(of('sum(attempt - lost)', $long), 1, 'which is no attempt');
@@ -236,6 +236,7 @@ sub beats_unanswered {
     reconfigure(lease_ms => 1500);
     my $job = running('{"work_ms": 10000}');
     my ($child) = probes();
+    shorten($job);
 
     my $backend = $voice->wait_for(sub {
         $voice->sql("select pid from pg_stat_activity where query like"
@@ -246,7 +247,6 @@ sub beats_unanswered {
         logged(qr/\($child\) is killed: no beat was answered/) }, 30),
        'without an answer to its beats a pool kills what it runs');
     kill 'CONT', $backend;
-    shorten($job);
     ok(done($job), 'which runs again');
     is(of('max(attempt - lost)', $job), 1, 'without an attempt more');
 }
@@ -257,6 +257,7 @@ sub supervisor_paused {
     my ($child) = probes();
     my $pid = $voice->pid('workers');
     my $until = time + 3;
+    shorten($job);
 
     kill 'STOP', $pid;
     $voice->wait_for(sub { time >= $until }, 10);
@@ -264,7 +265,6 @@ sub supervisor_paused {
     ok($voice->wait_for(sub {
         logged(qr/\($child\) is killed: no beat was answered/) }, 30),
        'a supervisor that was paused kills what ran meanwhile');
-    shorten($job);
     ok(done($job), 'it runs again');
 }
 
@@ -375,6 +375,7 @@ sub scale {
 sub stopped {
     my ($long, @others) = long_and_others(10000);
 
+    shorten($long);
     kill 'TERM', $voice->pid('workers');
     ok($voice->wait_for(sub { logged(qr/the pool has stopped/) }, 30),
        'a pool with jobs stops');
@@ -388,7 +389,6 @@ sub stopped {
 
     my $output = $voice->stack('start', 'workers');
     is($?, 0, 'the pool starts again') or diag($output);
-    shorten($long);
     ok(done($long, @others), 'and runs all of them');
 }
 

@@ -38,6 +38,7 @@ for my $round (0 .. $kills - 1) {
 
 is($done, $kills, "$kills processes were killed");
 
+pass_time($voice);
 my @states = map { ended($_) } @runs;
 
 is(scalar(grep { $_->{status} !~ /^(?:completed|failed)$/ } @states), 0,
@@ -63,6 +64,7 @@ ok($voice->wait_for(sub {
     $voice->sql('select count(*) from core.event where published_at is null')
         eq '0' }, 60), 'every event was published in the end');
 
+pass_time($voice, qw(test_execution validation));
 $voice->finish(alerts => qr/exited on signal 9/);
 
 

@@ -22,7 +22,7 @@ use Voice::WebSocket;
 
 use constant LOADERS => 3;
 
-my $reloads = $ENV{VOICE_TEST_LONG} ? 50 : 10;
+my $reloads = $ENV{VOICE_TEST_LONG} ? 50 : 6;
 
 my $json = JSON::PP->new->utf8->canonical;
 my $voice = Voice->start(processes => 2, workers => 2);
@@ -366,7 +366,7 @@ sub subscribers_have_all {
 # Notes which of the old ones are gone, and how long that took.
 sub processes {
     for my $pid (grep { $old{$_} && $old{$_} > 0 } keys %old) {
-        next if kill 0, $pid;
+        next if Voice::alive($pid);
         push @gone, time - $old{$pid};
         $old{$pid} = -1;
     }

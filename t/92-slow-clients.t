@@ -30,6 +30,7 @@ use constant {
 use constant {
     IDLE      => LONG ? 10_000 : 2000,
     TIMEOUT   => LONG ? 12 : 5,     # of the edge's timers here, seconds
+    ATTACK    => LONG ? 12 : 3,     # of slowhttptest, seconds
 };
 
 # The shell knows how to raise a limit; Perl's core does not.
@@ -182,7 +183,7 @@ sub slow_tools {
         my ($what, $connections, @words) = @$test;
         my $before = memory();
         my $tool = tool('-c', $connections, '-r', 500, '-i', 1, '-l',
-                        TIMEOUT, '-x', 10, '-p', 20, @words);
+                        ATTACK, '-x', 10, '-p', 20, @words);
 
         $voice->wait_for(sub { descriptors() > $files + $connections / 4 },
                          TIMEOUT);
