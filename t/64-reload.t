@@ -7,6 +7,7 @@ use warnings;
 
 use HTTP::Tiny;
 use IO::Socket::INET;
+use POSIX ();
 use Test::More;
 
 use lib 't/lib';
@@ -24,10 +25,12 @@ good_reload();
 broken_configuration();
 unreadable_file();
 taken_port();
+lame_upgrade();
+other_process();
 wrong_process();
 
 $voice->finish(alerts => qr/unknown\ directive\ "nonsense"|Permission\ denied
-    |bind\(\)\ to|still\ could\ not\ bind/x);
+    |bind\(\)\ to|still\ could\ not\ bind|cannot\ be\ respawned|chdir/x);
 
 
 sub good_reload {
@@ -103,6 +106,67 @@ sub taken_port {
         'the old configuration serves');
 
     write_conf($text);
+}
+
+
+# A new program whose processes cannot begin leaves nothing behind.
+sub lame_upgrade {
+    write_conf("working_directory $voice->{dir}/nowhere;\n$text");
+
+    my ($status, $output) = reload('--upgrade', '--wait', 2);
+    is($status, 1, 'a new program that does not serve is an error');
+    like($output, qr/the old one goes on/, 'and told as such');
+    is(HTTP::Tiny->new->get("$voice->{base_url}/health")->{status}, 200,
+        'the old program serves');
+    ok($voice->wait_for(sub {
+        return !-e "$pid_file.oldbin" && slurped($pid_file) == $master;
+    }, 20), 'the new one is gone, and the pid file is the old one\'s');
+
+    write_conf($text);
+    is((reload())[0], 0, 'the next reload is as if nothing had been');
+}
+
+
+sub slurped { return (eval { Voice::slurp($_[0]) } || 0) + 0 }
+
+
+# What was nginx when it was looked at is something else when it is told.
+sub other_process {
+    my $program = "$voice->{dir}/program";
+    my $file = "$voice->{dir}/program.pid";
+
+    Voice::spew($program, <<"END");
+#!/usr/bin/perl
+use strict;
+open my \$in, '<', '$file';
+my \$pid = <\$in> + 0;
+kill 'USR1', \$pid;
+for (1 .. 1200) {
+    open my \$title, '<', "/proc/\$pid/cmdline";
+    exit 0 if <\$title> !~ /^nginx/;
+    select undef, undef, undef, 0.05;
+}
+END
+    chmod 0755, $program;
+    my $pipe = "$voice->{dir}/pipe";
+    POSIX::mkfifo($pipe, 0600) or die "mkfifo: $!";
+    my $pid = fork() // die "fork: $!";
+    if ($pid == 0) {
+        $SIG{USR1} = sub { exec 'cat', $pipe };
+        $0 = "nginx: master process $program";
+        POSIX::pause();
+        POSIX::_exit(1);
+    }
+    Voice::spew($file, "$pid\n");
+    $voice->wait_for(sub {
+        Voice::slurp("/proc/$pid/cmdline") =~ /^nginx/ }, 20);
+
+    my ($status, $output) = run('--pid-file', $file);
+    is($status, 2, 'a process that is not what it was is not told');
+    like($output, qr/is not what it was/, 'as the message says');
+    is(waitpid($pid, POSIX::WNOHANG), 0, 'it goes on');
+    kill 'KILL', $pid;
+    waitpid $pid, 0;
 }
 
 
