@@ -30,7 +30,7 @@ $$;
 -- most p_max of all; how many rows went.
 create or replace function core.purge_jobs(p_max int) returns bigint
 language plpgsql volatile set search_path = core, pg_temp
-set enable_seqscan = off set enable_bitmapscan = off
+set enable_seqscan = off set enable_bitmapscan = off set jit = off
 set plan_cache_mode = force_custom_plan
 as $$
 declare

@@ -29,7 +29,8 @@ create or replace function core.tally_ended(
     p_from timestamptz, p_to timestamptz)
 returns table (name text, label text, value bigint)
 language plpgsql stable set search_path = core, pg_temp
-set enable_seqscan = off set plan_cache_mode = force_custom_plan
+set enable_seqscan = off set jit = off
+set plan_cache_mode = force_custom_plan
 as $$
 begin
     return query
@@ -180,7 +181,7 @@ $$;
 create or replace function core.tally_kind(p_kind text, p_state text)
 returns bigint
 language plpgsql stable set search_path = core, pg_temp
-set enable_seqscan = off set enable_bitmapscan = off
+set enable_seqscan = off set enable_bitmapscan = off set jit = off
 set plan_cache_mode = force_custom_plan
 as $$
 declare

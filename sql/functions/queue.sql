@@ -25,7 +25,7 @@ $$;
 create or replace function core.oldest_due(p_kind text) returns numeric
 language plpgsql stable security definer set search_path = core, pg_temp
 set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off
-set enable_hashjoin = off set enable_mergejoin = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off
 as $$
 declare
     v_first  timestamptz;
