@@ -60,6 +60,7 @@ begin
           from lane l
           join core.job_turn t
             on t.kind = l.kind and t.tenant_id = l.tenant_id
+          join core.tenant n on n.id = t.tenant_id and n.status = 'active'
          where t.idle or t.head_at <> '{}'
            for no key update of t skip locked
     )
@@ -170,8 +171,9 @@ begin
 end
 $$;
 
--- Lanes without jobs that are due are asked no more until somebody adds some
--- or work.due() finds one; those that somebody adds to just now stay.
+-- Lanes without jobs that are due, or of tenants that may not work now, are
+-- asked no more until somebody adds some, or a sweep or work.due() finds one;
+-- those that somebody adds to just now stay.
 create or replace function core.close_lanes(p_queue text) returns void
 language plpgsql volatile set search_path = core, pg_temp
 set enable_seqscan = off set enable_bitmapscan = off
@@ -194,9 +196,11 @@ begin
     update core.job_turn t set idle = true
       from unnest(v_kinds, v_tenants) h (kind, tenant_id)
       join core.job_kind k on k.kind = h.kind
+      join core.tenant n on n.id = h.tenant_id
      where t.kind = h.kind and t.tenant_id = h.tenant_id
-       and core.lane_jobs(t.kind, t.tenant_id, null,
-                          core.lane_head(k, t.head_at), 1) = '{}';
+       and (n.status <> 'active'
+            or core.lane_jobs(t.kind, t.tenant_id, null,
+                              core.lane_head(k, t.head_at), 1) = '{}');
 end
 $$;
 

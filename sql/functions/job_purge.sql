@@ -51,10 +51,12 @@ begin
         v_total := v_total + v_some;
     end loop;
 
-    -- a group goes after the last of its jobs
+    -- a group goes after the last of its jobs; those are not looked for where
+    -- there must be some
     delete from core.job_group g
      where g.id in (select p.id from core.job_group p
-                     where p.ended_at < now() - interval '1 day'
+                     where p.ended_at < now() - make_interval(days => (
+                               select max(i.keep_days) from core.job_kind i))
                        and not exists (select from core.job j
                                         where j.tenant_id = p.tenant_id
                                           and j.group_id = p.id)

@@ -450,6 +450,15 @@ select is((select string_agg(args ->> 'name' || ' ' || state, ', '
           'j1 running, j2 cancelled, j3 queued', 'ends');
 update core.tenant set status = 'active';
 
+insert into core.job_group (tenant_id, id, ended_at)
+select pg_temp.tenant(n), pg_temp.tenant(n), now() - interval '91 days'
+  from generate_series(1, 2) n;
+update core.job set group_id = pg_temp.tenant(1)
+ where tenant_id = pg_temp.tenant(1);
+select is(work.purge(), 1::bigint, 'a group goes');
+select is((select array_agg(id) from core.job_group),
+          array[pg_temp.tenant(1)], 'after its last job');
+
 insert into core.job_rate (kind, tenant_id, provider, tat)
 select 'trial', pg_temp.tenant(1), d::text, now() - d * interval '25 hours'
   from generate_series(0, 2) d;

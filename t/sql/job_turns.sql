@@ -112,7 +112,13 @@ select is(pg_temp.take(), null, 'and is not taken');
 update core.tenant set status = 'suspended' where id = pg_temp.tenant(2);
 select pg_temp.add(2, 1), pg_temp.add(3, 1);
 select is(pg_temp.take(5), 'c1', 'nothing of a suspended tenant');
+select core.sweep_lanes('trial');
+select is((select idle from core.job_turn
+            where tenant_id = pg_temp.tenant(2)), true,
+          'whose lane claims need not look at');
 update core.tenant set status = 'active' where id = pg_temp.tenant(2);
+select core.sweep_lanes('trial');
+select is(pg_temp.take(5), 'b1', 'until it may work again');
 
 -- caps
 select pg_temp.clear();
