@@ -250,6 +250,7 @@ ctl_api_refusal(const ctl_t *ctl, int status, const json_t *reply)
     size_t         i;
     ctl_exit_e     code;
     json_t        *error;
+    const char    *path, *message;
     const json_t  *problem, *problems;
 
     code = ctl_api_code(status);
@@ -264,16 +265,20 @@ ctl_api_refusal(const ctl_t *ctl, int status, const json_t *reply)
         return ctl_problem_json(code, json_incref(error));
     }
 
-    ctl_problem(ctl, code, "%s (%s)",
-                ctl_json_text(error, "message"),
-                ctl_json_text(error, "code"));
+    message = ctl_json_text(error, "message");
+    ctl_problem(ctl, code, "%s (%s)", message, ctl_json_text(error, "code"));
 
     problems = voice_json_at(error, "/details/errors");
 
     for (i = 0; i < json_array_size(problems); i++) {
         problem = json_array_get(problems, i);
-        ctl_note(ctl, "  %s: %s", ctl_json_text(problem, "path"),
-                 ctl_json_text(problem, "reason"));
+        path = ctl_json_text(problem, "path");
+
+        /* the message is the first of them */
+        if (i > 0 || strncmp(message, path, strlen(path)) != 0) {
+            ctl_note(ctl, "  %s: %s", path,
+                     ctl_json_text(problem, "reason"));
+        }
     }
 
     ctl_note(ctl, "  request %s", ctl_json_text(error, "request_id"));

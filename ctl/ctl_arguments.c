@@ -438,14 +438,16 @@ check_words(ctl_arguments_t *arguments)
 
     command = arguments->command;
 
-    if (command != NULL && command->usual != NULL) {
+    if (command == NULL || ctl_option(arguments, "help") != NULL) {
+        return VOICE_OK;
+    }
+
+    if (command->usual != NULL) {
         command = ctl_command_find(voice_span_str(command->usual));
         arguments->command = command;
     }
 
-    if (command == NULL || command->run == NULL
-        || ctl_option(arguments, "help") != NULL)
-    {
+    if (command->run == NULL) {
         return VOICE_OK;
     }
 

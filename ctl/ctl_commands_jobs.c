@@ -151,12 +151,14 @@ const ctl_command_t  ctl_commands_jobs[] = {
     { .name = "jobs", .summary = "what the workers do, did and will do",
       .about = "A job is one piece of work of the pool: a spoken test case, "
         "its validation, the processing of a call. These commands need the "
-        "role admin." },
+        "role admin.",
+      .options = jobs_list_options, .usual = "jobs list" },
 
     { .name = "jobs list", .summary = "list jobs, newest first",
       .run = ctl_run_list, .options = jobs_list_options,
       .request = &jobs_list,
-      .examples = "voicectl jobs list --state running\n"
+      .examples = "voicectl jobs\n"
+        "voicectl jobs list --state running\n"
         "voicectl jobs list --kind validation --from 2026-11-21T00:00:00Z\n"
         "voicectl jobs list --state queued --all --json | jq length" },
 

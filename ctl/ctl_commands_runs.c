@@ -177,12 +177,14 @@ static const ctl_request_t  suites_list = {
 
 
 const ctl_command_t  ctl_commands_runs[] = {
-    { .name = "runs", .summary = "test runs: start them, follow them" },
+    { .name = "runs", .summary = "test runs: start them, follow them",
+      .options = runs_list_options, .usual = "runs list" },
 
     { .name = "runs list", .summary = "list runs, newest first",
       .run = ctl_run_list, .options = runs_list_options,
       .request = &runs_list,
-      .examples = "voicectl runs list --status failed\n"
+      .examples = "voicectl runs\n"
+        "voicectl runs list --status failed\n"
         "voicectl runs list --search nightly --limit 5" },
 
     { .name = "runs show", .summary = "all about a run", .words = "RUN",

@@ -118,7 +118,8 @@ read_stack(ctl_t *ctl)
     free(profile->name);
     profile->name = ctl_copy(VOICE_SPAN("stack"));
     profile->stack = 1;
-    platform = ctl->command->platform
+    platform = (ctl->command->platform
+                || ctl_option(ctl->arguments, "tenant") != NULL)
                && json_object_get(demo, "platform_email") != NULL;
     profile->email = member(demo, platform ? "platform_email" : "email");
     profile->password = member(demo, platform ? "platform_password"

@@ -15,6 +15,14 @@
 #define SHOW_SHORT   60                /* columns of an array on one line */
 
 
+/* What is looked for first, wherever it stands in a reply. */
+static const char *const  first[] = {
+    "id", "name", "kind", "queue", "state", "status", "error", "reason"
+};
+
+#define SHOW_FIRST  VOICE_ARRAY_SIZE(first)
+
+
 static voice_span_t at(const json_t *object, const char *pointer,
     ctl_as_e as, ctl_buffer_t *text);
 static void show_text(ctl_buffer_t *out, voice_span_t text, ctl_as_e as);
@@ -22,6 +30,7 @@ static void show_number(ctl_buffer_t *out, double number, ctl_as_e as);
 static void show_whole(ctl_buffer_t *out, const json_t *value);
 static void show_members(const ctl_t *ctl, ctl_buffer_t *out,
     const json_t *object, size_t depth);
+static size_t rank(const char *name, const json_t *value, size_t depth);
 static void show_member(const ctl_t *ctl, ctl_buffer_t *out,
     const char *name, const json_t *value, size_t depth);
 static void show_items(const ctl_t *ctl, ctl_buffer_t *out,
@@ -260,7 +269,7 @@ static void
 show_members(const ctl_t *ctl, ctl_buffer_t *out, const json_t *object,
     size_t depth)
 {
-    size_t       width, len;
+    size_t       i, width, len;
     json_t      *value;
     const char  *name;
 
@@ -271,17 +280,36 @@ show_members(const ctl_t *ctl, ctl_buffer_t *out, const json_t *object,
         width = len > width && !is_long(value, depth) ? len : width;
     }
 
-    json_object_foreach((json_t *) object, name, value) {
-        ctl_buffer_fill(out, ' ', depth * SHOW_INDENT);
-        ctl_text_safe(out, voice_span_str(name), 0);
-
-        if (!is_long(value, depth)) {
-            len = ctl_text_width(voice_span_str(name));
-            ctl_buffer_fill(out, ' ', width > len ? width - len : 0);
+    for (i = 0; i <= SHOW_FIRST + 1; i++) {
+        json_object_foreach((json_t *) object, name, value) {
+            if (rank(name, value, depth) == i) {
+                len = ctl_text_width(voice_span_str(name));
+                ctl_buffer_fill(out, ' ', depth * SHOW_INDENT);
+                ctl_text_safe(out, voice_span_str(name), 0);
+                ctl_buffer_fill(out, ' ', !is_long(value, depth)
+                                          && width > len ? width - len : 0);
+                show_member(ctl, out, name, value, depth);
+            }
         }
-
-        show_member(ctl, out, name, value, depth);
     }
+}
+
+
+/* What has lines of its own comes last. */
+static size_t
+rank(const char *name, const json_t *value, size_t depth)
+{
+    size_t  i;
+
+    if (is_long(value, depth)) {
+        return SHOW_FIRST + 1;
+    }
+
+    for (i = 0; i < SHOW_FIRST && strcmp(first[i], name) != 0; i++) {
+        /* void */
+    }
+
+    return i;
 }
 
 
@@ -308,7 +336,7 @@ show_member(const ctl_t *ctl, ctl_buffer_t *out, const char *name,
     as = guess(name, value);
     ctl_show_value(&text, value, as);
 
-    if (json_is_null(value)) {
+    if (text.len == 0) {
         ctl_buffer_put(&text, "-");
     }
 

@@ -190,12 +190,16 @@ sub kinds {
          'a kind that only SQL knows is named, and the pool refuses');
     $voice->sql("delete from core.job_kind where kind = 'fortune'");
 
-    $voice->sql("update core.job_kind set kind = 'execution'"
+    $voice->sql("delete from core.job_kind_change"
+                . " where kind = 'test_execution';"
+                . "update core.job_kind set kind = 'execution'"
                 . " where kind = 'test_execution'");
     like(pool($own), qr/"test_execution\\" is in this program and not in/,
          'so is one that only the pool knows');
     $voice->sql("update core.job_kind set kind = 'test_execution'"
-                . " where kind = 'execution'");
+                . " where kind = 'execution';"
+                . "insert into core.job_kind_change (kind)"
+                . " values ('test_execution')");
 }
 
 
@@ -206,6 +210,10 @@ sub graceful_stop {
     ok($voice->wait_for(sub { !grep { Voice::alive($_) } @all }, 30),
        'TERM ends all processes');
     ok(logged(qr/the pool has stopped/), 'and says so');
+    my ($pool) = map { $_->{worker} } lines();
+    is(join(' ', map { $_->{status} } grep { $_->{name} eq $pool }
+            @{$voice->call('workers_health')->{json}{workers}}), 'offline',
+       'also to the others, at once');
     is(-s "$data/run/workers.pid", 0, 'the pid file is empty then');
 
     my $output = $voice->stack('start', 'workers');

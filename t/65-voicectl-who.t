@@ -58,7 +58,7 @@ sub refusals {
         ['a suite that is not there', $ctl, 4, qr/no suite "Nav"; do you/,
          qw(runs start --suite Nav)],
         ['what is no id', $ctl, 7,
-         qr{\(VALIDATION_ERROR\)\n  /path/id: .*\n  request },
+         qr{: /path/id: .* \(VALIDATION_ERROR\)\n  request },
          qw(runs show x)],
         ['neither suite nor case', $ctl, 2, qr/give --suite, or --case/,
          qw(runs start)],

@@ -321,9 +321,11 @@ sub helps {
             if $ctl->run('help', split / /, $name)->{out} ne $r->{out};
     }
     is("@bad", '', 'each command has help with examples');
-    like($ctl->run('jobs')->{err}, qr/^  jobs list .*^  jobs dead purge /ms,
-         'a group lists its commands');
-    is($ctl->run('jobs')->{code}, 2, 'but is none');
+    like($ctl->run(qw(jobs --help))->{out},
+         qr/^  jobs list .*^  jobs dead purge /ms, 'a group lists its commands');
+    like($ctl->run('kinds')->{err}, qr/^  kinds pause /m,
+         'also where it is none by itself');
+    is($ctl->run('kinds')->{code}, 2, 'which is wrong usage');
     is($ctl->run('--version')->{out}, "voicectl 1.1.0\n", 'it has a version');
 }
 

@@ -90,10 +90,17 @@ worker_beat_soon(worker_beat_t *beat)
 }
 
 
+void
+worker_beat_stop(worker_beat_t *beat)
+{
+    beat->stopping = 1;
+}
+
+
 int
 worker_beat_pending(const worker_beat_t *beat)
 {
-    return beat->nends + beat->nreturns > 0
+    return beat->nends + beat->nreturns > 0 || beat->stopping
            || worker_beat_gone_due(beat) != -1;
 }
 
@@ -232,7 +239,7 @@ beat_ready(worker_beat_t *beat)
 
     now = worker_now_ms();
 
-    if (now >= beat->next_beat) {
+    if (now >= beat->next_beat && !beat->stopping) {
         sent = worker_beat_send(beat);
 
     } else if (!beat->listens) {
@@ -246,6 +253,9 @@ beat_ready(worker_beat_t *beat)
 
     } else if (worker_beat_gone_due(beat) != -1) {
         sent = worker_beat_send_gone(beat);
+
+    } else if (beat->stopping) {
+        sent = worker_beat_send_stop(beat);
 
     } else {
         return;

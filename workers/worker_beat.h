@@ -68,7 +68,9 @@ void worker_beat_return(worker_beat_t *beat, const worker_held_copy_t *job);
  * single jobs.
  */
 void worker_beat_gone(worker_beat_t *beat, int number);
-/* Are there jobs that it has not told of? */
+/* Its last word, when all else is told: the pool is offline at once. */
+void worker_beat_stop(worker_beat_t *beat);
+/* Is there anything that it has not told? */
 int worker_beat_pending(const worker_beat_t *beat);
 
 /* When the last beat that SQL answered was sent; 0: none was. */

@@ -31,7 +31,8 @@ typedef enum {
     BEAT_ASKS_LISTEN,
     BEAT_ASKS_END,                     /* about ends[0] */
     BEAT_ASKS_RETURN,                  /* about the first of the returns */
-    BEAT_ASKS_GONE                     /* about gone[telling] */
+    BEAT_ASKS_GONE,                    /* about gone[telling] */
+    BEAT_ASKS_STOP
 } beat_asks_e;
 
 
@@ -95,23 +96,25 @@ struct worker_beat_s {
     unsigned                    ngone;
     unsigned                    telling;       /* of gone: in the statement */
     int                         listens;       /* bool: this connection */
+    int                         stopping;      /* bool: to be told */
 };
 
 
 /*
  * Send a statement: the beat, about ends[0], about all returns, about the
- * first of gone that is due; to hear of cancelled jobs.  0: the connection is
- * lost, or out of memory.
+ * first of gone that is due, the last word; to hear of cancelled jobs.  0: the
+ * connection is lost, or out of memory.
  */
 int worker_beat_send(worker_beat_t *beat);
 int worker_beat_send_end(worker_beat_t *beat);
 int worker_beat_send_returns(worker_beat_t *beat);
 int worker_beat_send_gone(worker_beat_t *beat);
+int worker_beat_send_stop(worker_beat_t *beat);
 int worker_beat_send_listen(worker_beat_t *beat);
 
 /* The first of gone that is due; -1: none is. */
 int worker_beat_gone_due(const worker_beat_t *beat);
-/* What was sent of ends, returns and children is forgotten. */
+/* What was sent of ends, returns, children and the stop is forgotten. */
 void worker_beat_told(worker_beat_t *beat);
 /* Passes on a row that answers a beat. */
 void worker_beat_row(worker_beat_t *beat, const PGresult *result, int row);

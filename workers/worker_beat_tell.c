@@ -213,12 +213,28 @@ worker_beat_send_listen(worker_beat_t *beat)
 }
 
 
+int
+worker_beat_send_stop(worker_beat_t *beat)
+{
+    const char  *params[] = { beat->settings->worker_name };
+
+    beat->asks = BEAT_ASKS_STOP;
+
+    return PQsendQueryParams(beat->conn, worker_sql_leave, 1, NULL, params,
+                             NULL, NULL, 0);
+}
+
+
 void
 worker_beat_told(worker_beat_t *beat)
 {
     unsigned  n;
 
     switch (beat->asks) {
+
+    case BEAT_ASKS_STOP:
+        beat->stopping = 0;
+        break;
 
     case BEAT_ASKS_END:
         beat->nends--;

@@ -40,6 +40,7 @@ const char  worker_sql_ended[] = "select work.ended($1, $2) as ended";
 const char  worker_sql_heartbeat[] =
     "select action, job_id, queue, target "
     "from work.heartbeat($1, $2, $3, $4, $5)";
+const char  worker_sql_leave[] = "select work.leave($1)";
 const char  worker_sql_rescue[] = "select work.rescue() as wake";
 const char  worker_sql_sweep[] = "select work.sweep()";
 const char  worker_sql_tally[] = "select work.tally()";

@@ -41,6 +41,7 @@ extern const char  worker_sql_ended[];
 extern const char  worker_sql_release[];
 extern const char  worker_sql_release_child[];
 extern const char  worker_sql_heartbeat[];
+extern const char  worker_sql_leave[];
 extern const char  worker_sql_rescue[];
 extern const char  worker_sql_sweep[];
 extern const char  worker_sql_tally[];

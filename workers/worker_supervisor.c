@@ -338,13 +338,14 @@ same_listen(const worker_settings_t *a, const worker_settings_t *b)
 }
 
 
-/* Jobs of killed children go back before the pool is gone. */
+/* Jobs of killed children go back before the pool is gone, and says so. */
 static void
 supervisor_flush(supervisor_t *s)
 {
     int64_t  end;
 
     end = worker_now_ms() + SUPERVISOR_FLUSH_MS;
+    worker_beat_stop(s->beat);
 
     while (worker_beat_pending(s->beat) && worker_now_ms() < end) {
         worker_beat_step(s->beat);

@@ -205,6 +205,17 @@ begin
 end
 $$;
 
+-- A pool that has stopped in good order is offline at once.
+create or replace function work.leave(p_worker text) returns void
+language plpgsql volatile security definer set search_path = core, pg_temp
+as $$
+begin
+    update core.worker w
+       set beat_at = least(w.beat_at, now() - interval '15 seconds')
+     where w.name = p_worker;
+end
+$$;
+
 -- As pools of earlier versions call it: the jobs that they hold no more.
 create or replace function work.beat(
     p_worker text, p_queues text[], p_jobs uuid[], p_tokens bigint[])
