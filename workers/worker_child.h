@@ -55,8 +55,8 @@ typedef struct {
     const worker_settings_t  *settings;
     const char               *queue;   /* NULL: no queue child */
     const char               *name;    /* "test_execution.1", "keeper" */
-    int                       number;  /* of all that its supervisor ever
-                                          started */
+    int                       number;  /* no other process of this worker
+                                          has it */
     worker_main_pt            main;
     worker_slot_t            *slot;
     const worker_load_t      *load;

@@ -76,6 +76,8 @@ worker_children_create(worker_forked_pt forked, void *data)
     }
 
     children->self = getpid();
+    /* another pool of that name may still be at its last jobs */
+    children->born = (int) (random() & 0x3fffffff);
     children->listen_fd = -1;
     children->forked = forked;
     children->data = data;

@@ -50,7 +50,8 @@ struct worker_children_s {
                                           each queue of the settings */
     worker_machine_t          machine;
     int64_t                   measured_ms;
-    int                       born;            /* processes so far */
+    int                       born;            /* number of the last
+                                                  process */
     int                       listen_fd;
     worker_forked_pt          forked;
     void                     *data;
