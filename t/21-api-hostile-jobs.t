@@ -75,6 +75,7 @@ lists();
 selections();
 payloads();
 shares();
+kinds();
 
 cmp_ok($asked, '>', 500, 'some hundred requests were made');
 is(join(' ', sort $voice->children('nginx')), "@pids",
@@ -305,6 +306,33 @@ sub shares {
                        404, 405, 422) for qw(pause resume);
     }
     is(join("\n", @bad), '', 'shares and pauses of whatever is named');
+}
+
+
+# All that there are of a kind, with numbers at their ends and beyond.
+sub kinds {
+    my @bad;
+    my $schema = $voice->{contract}{components}{schemas}{JobKindUpdate};
+    my @numbers = ('null', 'true', '"1"', '-1', '0', '1', '1.5', '-0.0',
+        '1e3', '1e-320', '1e308', '1e309', '2147483647', '2147483648',
+        '9223372036854775808', '9' x 400);
+
+    for my $name (sort keys %{$schema->{properties}}) {
+        my $ends = $schema->{properties}{$name};
+        for my $value (@numbers, map { $_ - 1, $_, $_ + 1 }
+                       grep { defined } @$ends{qw(minimum maximum)})
+        {
+            push @bad, bad('PUT', '/api/v1/job-kinds/probe',
+                           qq({"$name":$value}), 200, 400, 422);
+        }
+    }
+    push @bad, bad('PUT', "/api/v1/job-kinds/$_", '{"jitter":true}', 200, 400,
+                   404, 405, 422)
+        for 'no_such', 'x' x 41, '%00', '..', 'Probe', '%2e';
+    push @bad, bad('PUT', '/api/v1/job-kinds/probe', $_, 200, 400, 422)
+        for '{}', '[]', 'null', '{"no_such":1}', '{"soft_seconds":9,'
+            . '"hard_seconds":1}', '{"backoff_seconds":9,"backoff_max":1}';
+    is(join("\n", @bad), '', 'settings of kinds of whatever is sent');
 }
 
 
