@@ -13,7 +13,8 @@ use Voice;
 use Voice::Probes;
 use Voice::Sessions ();
 
-my %settings = ('queue probe' => 1, beat_ms => 10000, log_level => 'debug');
+my %settings = ('queue probe' => 1, beat_ms => 10000, log_level => 'debug',
+                postgres_statement_ms => 60000);
 my $voice = Voice->start(workers => 1, settings => \%settings);
 my $tenant = $voice->tenant('acme')->{tenant_id};
 
