@@ -10,6 +10,7 @@ use Test::More;
 
 use lib 't/lib';
 use Voice;
+use Voice::Pool;
 use Voice::Probes;
 use Voice::Sessions ();
 
@@ -26,6 +27,7 @@ release_refused();
 claim_unread();
 claim_awaited();
 wake_refused();
+connection_ended();
 
 $voice->finish;
 
@@ -170,6 +172,27 @@ sub wake_refused {
     $voice->redis('CONFIG', 'SET', 'maxmemory', '0');
     wake();
     ok(done($job), 'jobs are run all the same');
+}
+
+
+# The log of a pool may be its standard error.
+sub connection_ended {
+    my $pool = Voice::Pool->start($voice, 'loud', set => {
+        %settings, log_file => undef });
+    my $heard = "$voice->{dir}/loud.out";
+
+    my $backend = $voice->wait_for(sub {
+        (backends("(query like '%listen voice_cancel%' or query like"
+                  . " '%work.heartbeat%') and state = 'idle' and backend_start >"
+                  . " (select started_at from core.worker where name = 'loud')"
+                  . " - interval '1 s'"))[0] }, 30);
+    $voice->sql("select pg_terminate_backend($backend)");
+    ok($voice->wait_for(sub {
+        Voice::slurp($heard) =~ /heartbeat: postgres is back/ }, 30),
+       'a heartbeat that loses its connection at rest finds another');
+    is($pool->stop, 0, 'the pool ends in good order');
+    is(scalar(grep { !/^\{.*\}$/ } split /\n/, Voice::slurp($heard)), 0,
+       'its log has no line that is no JSON');
 }
 
 

@@ -207,6 +207,7 @@ beat_connecting(worker_beat_t *beat)
     }
 
     if (beat->polling == PGRES_POLLING_OK) {
+        worker_db_notices(beat->conn);
         PQsetnonblocking(beat->conn, 1);
         beat->listens = 0;
         beat->backoff_ms = 0;

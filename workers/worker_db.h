@@ -87,6 +87,9 @@ int worker_db_notified(worker_db_t *db);
 /* Why the last statement failed, one line. */
 const char *worker_db_problem(const worker_db_t *db);
 
+/* What a server says unasked goes to the log, not to standard error. */
+void worker_db_notices(PGconn *conn);
+
 /* The SQLSTATE of a failed result, "" if it has none. */
 const char *worker_db_sqlstate(const PGresult *result);
 /* Does what failed pass by itself?  Then it is worth another attempt. */

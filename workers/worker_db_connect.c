@@ -77,6 +77,13 @@ worker_db_params(const worker_settings_t *settings, unsigned at,
 }
 
 
+void
+worker_db_notices(PGconn *conn)
+{
+    PQsetNoticeReceiver(conn, db_notice, NULL);
+}
+
+
 /* Each server once, from the last good one on, while there is time. */
 int
 worker_db_connect(worker_db_t *db)
@@ -129,7 +136,7 @@ db_connect_to(worker_db_t *db, int64_t deadline)
         return 0;
     }
 
-    PQsetNoticeReceiver(db->conn, db_notice, NULL);
+    worker_db_notices(db->conn);
     PQsetnonblocking(db->conn, 1);
 
     db->backoff_ms = 0;

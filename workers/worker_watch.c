@@ -162,15 +162,20 @@ entry_watch(worker_children_t *children, worker_entry_t *e,
 static void
 entry_watch_idle(worker_children_t *children, worker_entry_t *e, int64_t now)
 {
-    int64_t  alive, silent;
+    int64_t                   alive, silent;
+    const worker_settings_t  *settings;
+
+    settings = children->settings;
 
     if (e->stopped_ms != 0 && now - e->stopped_ms >= CHILDREN_STOPPED_MS) {
         worker_entry_kill(e, "it is stopped");
         return;
     }
 
-    /* a statement of its own may take that long */
-    silent = CHILDREN_SILENT_MS + children->settings->postgres_statement_ms;
+    /* it may wait that long for servers: to connect, log in and ask */
+    silent = CHILDREN_SILENT_MS + settings->postgres_statement_ms
+             + (int64_t) settings->postgres_connect_seconds * 1000
+             + (int64_t) settings->redis_timeout_ms * 3;
     alive = atomic_load(&worker_entry_slot(children, e)->alive_ms);
 
     if (alive != 0 && now - alive >= silent) {
