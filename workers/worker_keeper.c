@@ -20,6 +20,9 @@
 #define KEEPER_LOCK        "7310592011"
 #define KEEPER_DUE         "100"       /* entries at once for a queue */
 #define KEEPER_DUE_MIN_MS  5           /* between two looks for due jobs */
+#define KEEPER_DUE_REST    4           /* times what a look took: a long
+                                          backlog of a suspended tenant is
+                                          in its way */
 #define KEEPER_SLOW_MS     1000        /* between two looks for the rest */
 #define KEEPER_CALLS       "200"       /* silent ones ended at once */
 #define KEEPER_OBJECTS     "100"       /* erased at once */
@@ -36,6 +39,7 @@ typedef struct {
     unsigned                  generation;      /* of the connection that
                                                   holds the lock; 0: none */
     int                       next_ms;         /* until a job is due */
+    int64_t                   due_at;          /* no look before */
     int64_t                   slow_at;
     int64_t                   schedule_at;
     int64_t                   streams_at;
@@ -47,7 +51,7 @@ static void keeper_round(keeper_t *k);
 static int keeper_leads(keeper_t *k);
 static void keeper_rescue(keeper_t *k);
 static void keeper_due(keeper_t *k);
-static void keeper_next(keeper_t *k, const char *ms);
+static void keeper_next(keeper_t *k, int64_t left);
 static void keeper_schedules(keeper_t *k, int64_t now);
 static void keeper_locks(keeper_t *k);
 static void keeper_calls(keeper_t *k);
@@ -184,8 +188,16 @@ keeper_due(keeper_t *k)
 {
     int          row;
     long         n;
+    int64_t      begin, end;
     PGresult    *rows;
-    const char  *queue, *count;
+    const char  *queue, *count, *left;
+
+    begin = worker_now_ms();
+
+    if (begin < k->due_at) {
+        keeper_next(k, k->due_at - begin);
+        return;
+    }
 
     /* what is marked as sent must have a chance to arrive */
     if (!worker_redis_up(k->redis)) {
@@ -193,6 +205,9 @@ keeper_due(keeper_t *k)
     }
 
     rows = keeper_query(k, worker_sql_due, KEEPER_DUE);
+    end = worker_now_ms();
+    k->due_at = end + (end - begin) * KEEPER_DUE_REST;
+
     if (rows == NULL) {
         return;
     }
@@ -206,7 +221,11 @@ keeper_due(keeper_t *k)
             worker_redis_wake(k->redis, queue, n > 100 ? 100 : (int) n);
         }
 
-        keeper_next(k, worker_db_value(rows, row, "next_ms"));
+        left = worker_db_value(rows, row, "next_ms");
+
+        if (left != NULL) {
+            keeper_next(k, strtol(left, NULL, 10));
+        }
     }
 
     PQclear(rows);
@@ -215,12 +234,8 @@ keeper_due(keeper_t *k)
 
 /* The next look comes when the next job is due, if that is sooner. */
 static void
-keeper_next(keeper_t *k, const char *ms)
+keeper_next(keeper_t *k, int64_t left)
 {
-    long  left;
-
-    left = ms == NULL ? k->next_ms : strtol(ms, NULL, 10);
-
     if (left < k->next_ms) {
         k->next_ms = left < KEEPER_DUE_MIN_MS ? KEEPER_DUE_MIN_MS
                                               : (int) left;
@@ -232,14 +247,11 @@ keeper_next(keeper_t *k, const char *ms)
 static void
 keeper_schedules(keeper_t *k, int64_t now)
 {
-    char  left[16];
-
     if (now >= k->schedule_at) {
         k->schedule_at = now + keeper_schedule(k->db, k->redis);
     }
 
-    snprintf(left, sizeof(left), "%d", (int) (k->schedule_at - now));
-    keeper_next(k, left);
+    keeper_next(k, k->schedule_at - now);
 }
 
 
