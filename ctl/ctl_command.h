@@ -85,9 +85,6 @@ typedef struct {
     const char         *confirm;       /* asked on a terminal, else --yes */
     const char         *ids;           /* member that the words go to */
     unsigned            whole:1;       /* the list has no pages */
-    unsigned            nobody:1;      /* needs no credential */
-    const char         *fail;          /* a status of the reply that is
-                                          CTL_FAILED */
 } ctl_request_t;
 
 

@@ -88,11 +88,6 @@ static const ctl_request_t  workers_list = {
     .empty = "No pool was seen within the last hour.", .whole = 1
 };
 
-static const ctl_request_t  workers_health = {
-    .method = "GET", .path = "/workers/health", .nobody = 1,
-    .fail = "critical"
-};
-
 
 const ctl_command_t  ctl_commands_queues[] = {
     { .name = "queues", .summary = "where jobs wait, and their kinds",
@@ -171,8 +166,9 @@ const ctl_command_t  ctl_commands_queues[] = {
 
     { .name = "workers health",
       .summary = "are there workers, and do they keep up?",
-      .run = ctl_run_request, .request = &workers_health,
-      .about = "Asks without a login. Exit code 1 where it is critical: "
+      .run = ctl_run_workers_health,
+      .about = "A line for the whole and one for each thing that is to be "
+        "looked at. Asks without a login. Exit code 1 where it is critical: "
         "nobody works, or due jobs wait in a queue that nobody serves.",
       .examples = "voicectl workers health\n"
         "voicectl workers health --quiet || page-somebody" },

@@ -46,6 +46,7 @@ static const char  head[] =
     "Text of others is written so that it cannot steer a terminal: control\n"
     "characters and such appear as \\ex1b or \\eu{202e}.\n"
     "Tables are cut to the width of a terminal, elsewhere they are whole.\n"
+    "Times are UTC.\n"
     "Colours are used on a terminal only, and not if\n"
     ".Ev NO_COLOR\n"
     "is set.\n"

@@ -189,9 +189,7 @@ run_one(ctl_t *ctl, const char *const *words, const json_t *query,
     path = ctl_api_path(request->path, words);
     rc = ctl_api_call(ctl, &(ctl_call_t) {
         .method = request->method, .path = path, .query = query,
-        .body = has_body(ctl->command) ? body : NULL,
-        .caller = request->nobody ? CTL_AS_NOBODY : CTL_AS_CALLER },
-        &answer);
+        .body = has_body(ctl->command) ? body : NULL }, &answer);
     json_decref(ids);
     free(path);
 
@@ -201,14 +199,6 @@ run_one(ctl_t *ctl, const char *const *words, const json_t *query,
 
     } else if (rc == CTL_OK) {
         ctl_say(ctl, "%s: %s", words[0], request->said);
-    }
-
-    if (rc == CTL_OK && request->fail != NULL
-        && voice_span_eq(voice_json_text(answer.data != NULL ? answer.data
-                                         : answer.reply, "status"),
-                         voice_span_str(request->fail)))
-    {
-        rc = CTL_FAILED;
     }
 
     ctl_api_release(&answer);

@@ -18,6 +18,7 @@ ctl_exit_e ctl_run_schedules_enable(ctl_t *ctl);
 ctl_exit_e ctl_run_schedules_disable(ctl_t *ctl);
 ctl_exit_e ctl_run_queues(ctl_t *ctl);
 ctl_exit_e ctl_run_kind(ctl_t *ctl);
+ctl_exit_e ctl_run_workers_health(ctl_t *ctl);
 ctl_exit_e ctl_run_probe(ctl_t *ctl);
 ctl_exit_e ctl_run_login(ctl_t *ctl);
 ctl_exit_e ctl_run_logout(ctl_t *ctl);

@@ -52,7 +52,8 @@ static const struct {
     { "manual_review", CTL_CAUTION }, { "draining", CTL_CAUTION },
     { "running", CTL_BUSY_COLOR }, { "pending", CTL_FAINT },
     { "queued", CTL_FAINT }, { "online", CTL_GOOD },
-    { "offline", CTL_BAD }, { "critical", CTL_BAD }
+    { "offline", CTL_BAD }, { "critical", CTL_BAD },
+    { "warning", CTL_CAUTION }
 };
 
 
@@ -338,6 +339,9 @@ show_member(const ctl_t *ctl, ctl_buffer_t *out, const char *name,
 
     if (text.len == 0) {
         ctl_buffer_put(&text, "-");
+
+    } else if (as == CTL_AS_TIME) {
+        ctl_buffer_put(&text, " UTC");
     }
 
     ctl_text_safe(&safe, voice_span(ctl_buffer_text(&text), text.len), 0);

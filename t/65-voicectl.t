@@ -477,6 +477,11 @@ sub workers {
     like($r->{json}{status}, qr/^\w+$/, 'their health needs no login');
     is($r->{code}, $r->{json}{status} eq 'critical' ? 1 : 0,
        'and is the exit code');
+    my @alerts = @{$r->{json}{alerts}};
+    $r = $nobody->run(qw(workers health));
+    like($r->{out}, qr/^\w+ +1 of 1 pools of the last hour online$/m,
+         'people get a line for the whole');
+    is($r->{out} =~ tr/\n//, 1 + @alerts, 'and one for each alert');
 }
 
 

@@ -68,7 +68,7 @@ begin
       from kind k where k.paused and k.oldest > 0
     union all
     select 'warning', format('The pool %s has not been heard of for %s '
-               || 'seconds and holds %s jobs.', w.name,
+               || 'seconds; it holds jobs: %s.', w.name,
                ceil(extract(epoch from now() - w.beat_at)), w.active)
       from core.workers() w where w.status = 'offline' and w.active > 0;
 end
