@@ -30,6 +30,8 @@ struct ctl_table_s {
 static void find_widths(const ctl_table_t *table, size_t *widths);
 static void leave_out(const ctl_table_t *table, size_t *widths,
     size_t width);
+static size_t least_width(const ctl_table_t *table, const size_t *widths,
+    size_t i);
 static void shrink(const ctl_table_t *table, size_t *widths, size_t width);
 static size_t widest(const ctl_table_t *table, const size_t *widths);
 static void write_cell(const ctl_table_t *table, ctl_buffer_t *out,
@@ -169,17 +171,23 @@ leave_out(const ctl_table_t *table, size_t *widths, size_t width)
     least = 0;
 
     for (i = 0; i < table->count; i++) {
-        least += TABLE_GAP + (table->columns[i].flexible
-                              && widths[i] > CTL_TABLE_LEAST
-                              ? CTL_TABLE_LEAST : widths[i]);
+        least += TABLE_GAP + least_width(table, widths, i);
     }
 
     for (i = table->count - 1; i > 0 && least > width + TABLE_GAP; i--) {
         if (table->columns[i].spare) {
-            least -= widths[i] + TABLE_GAP;
+            least -= TABLE_GAP + least_width(table, widths, i);
             widths[i] = 0;
         }
     }
+}
+
+
+static size_t
+least_width(const ctl_table_t *table, const size_t *widths, size_t i)
+{
+    return table->columns[i].flexible && widths[i] > CTL_TABLE_LEAST
+           ? CTL_TABLE_LEAST : widths[i];
 }
 
 

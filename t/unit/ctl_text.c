@@ -17,6 +17,12 @@ static void bars(void);
 static void ascii(void);
 
 
+static const ctl_column_t  spares[] = {
+    { "NAME", 0, 0, 0 },
+    { "USED", 0, 0, 1 },
+    { "SCOPES", 0, 1, 1 }
+};
+
 static const ctl_column_t  columns[] = {
     { "NAME", 0, 1, 0 },
     { "N", 1, 0, 0 },
@@ -204,6 +210,18 @@ narrow(void)
     ctl_table_write(table, &out, 20, 0);
     is(ctl_buffer_text(&out), "NAME  N  WHY\na     1  b\n",
        "what can be spared is left out before figures are");
+
+    ctl_table_destroy(table);
+    table = ctl_table_make(spares, 3);
+    ctl_table_cell(table, VOICE_SPAN("a"), CTL_PLAIN);
+    ctl_table_cell(table, VOICE_SPAN("today"), CTL_PLAIN);
+    ctl_table_cell(table, VOICE_SPAN("test-runs:read, test-runs:write"),
+                   CTL_PLAIN);
+
+    ctl_buffer_reset(&out);
+    ctl_table_write(table, &out, 20, 0);
+    is(ctl_buffer_text(&out), "NAME  USED\na     today\n",
+       "no more than need be, however long it is");
 
     ctl_table_destroy(table);
     ctl_buffer_release(&out);
