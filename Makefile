@@ -34,7 +34,14 @@ FUZZ_LIB = $(patsubst lib/%.c,$(BUILD)/fuzz/lib/%.o,$(wildcard lib/*.c))
 FUZZ_CTL = $(patsubst ctl/%.c,$(BUILD)/fuzz/ctl/%.o, \
 	$(filter-out ctl/ctl_main.c,$(wildcard ctl/*.c)))
 
-PROVE = prove -j2 -It/lib
+PROVE = prove -j3 -It/lib
+
+# They wait more than they work.  The longest begin first, so that none is
+# left alone at the end.
+LONGEST = $(addprefix t/,95-upgrade.t 81-limits-edge.t 30-pool-jobs.t \
+	92-slow-clients.t 30-job-call_processing.t 12-cron-peers.t 44-console.t)
+TESTS = $(LONGEST) $(UNITS) \
+	$(filter-out $(LONGEST),$(sort $(wildcard t/*.t)))
 
 .PHONY: all module workers ctl unit docs deps deps-test deps-clang deps-check \
 	run demo stop reload test test-long prove style analyse lint check check-asan check-clang \
@@ -190,7 +197,7 @@ test-long: test
 prove:
 	@bin/template $(BUILD)
 	@VOICE_BUILD=$(BUILD) VOICE_SANITIZE=$(SANITIZE) \
-		$(PROVE) $(or $(T),$(UNITS) t)
+		$(PROVE) $(or $(T),$(TESTS))
 
 style:
 	@.ci/style
@@ -198,15 +205,11 @@ style:
 analyse:
 	@.ci/analyse
 
-lint:
+lint: unit
 	@bin/lint-contract
 
 check: deps-check
-	@$(MAKE) --no-print-directory style
-	@$(MAKE) --no-print-directory $(JOBS) check-clang
-	@$(MAKE) --no-print-directory $(JOBS) all
-	@$(MAKE) --no-print-directory lint
-	@$(MAKE) --no-print-directory analyse
+	@$(MAKE) --no-print-directory $(JOBS) style check-clang all analyse lint
 	@$(MAKE) --no-print-directory prove
 
 check-clang: deps-clang

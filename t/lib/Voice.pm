@@ -344,10 +344,12 @@ sub call {
 
     my $reply = $self->request($operation->{method}, $path,
                                headers => \%headers, content => $content);
+    # 599: a connection that broke, not an exchange
     push @{$self->{exchanges}}, { method => $operation->{method},
         path => $operation->{path}, operation => $name,
         status => $reply->{status} + 0, content => $reply->{content},
-        type => $reply->{headers}{'content-type'} // '' };
+        type => $reply->{headers}{'content-type'} // '' }
+        if $reply->{status} != 599;
 
     return $reply;
 }
