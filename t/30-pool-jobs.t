@@ -256,10 +256,10 @@ sub supervisor_paused {
     my $job = running('{"work_ms": 10000}');
     my ($child) = probes();
     my $pid = $voice->pid('workers');
-    my $until = time + 3;
-    shorten($job);
 
+    shorten($job);
     kill 'STOP', $pid;
+    my $until = time + 3;
     $voice->wait_for(sub { time >= $until }, 10);
     kill 'CONT', $pid;
     ok($voice->wait_for(sub {

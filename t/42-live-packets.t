@@ -143,8 +143,8 @@ sub raw {
     my @got;
 
     $voice->wait_for(sub {
-        push @got, $socket->next(1) // ();
-        return @got == 300;
+        while (@got < 300) { push @got, $socket->next(1) // return 0 }
+        return 1;
     }, 60);
     waitpid $sender, 0;
 
