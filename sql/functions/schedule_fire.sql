@@ -272,6 +272,27 @@ begin
 end
 $$;
 
+-- Occurrences of long ago, p_max at most; how many.
+create or replace function core.purge_occurrences(p_max int) returns bigint
+language plpgsql volatile set search_path = core, pg_temp
+set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off
+as $$
+declare
+    v_some  bigint;
+begin
+    delete from core.schedule_occurrence o
+     where (o.tenant_id, o.schedule_id, o.occurrence, o.by_hand) in (
+               select p.tenant_id, p.schedule_id, p.occurrence, p.by_hand
+                 from core.schedule_occurrence p
+                where p.fired_at < now() - interval '90 days'
+                order by p.fired_at limit p_max);
+
+    get diagnostics v_some = row_count;
+    return v_some;
+end
+$$;
+
 -- Results that are past their kind's days; what is more than 50,000 of them,
 -- or takes longer than two seconds (the schedules of tenants wait),
 -- work.purge() removes within the hours that follow.
@@ -280,24 +301,19 @@ language plpgsql volatile set search_path = core, pg_temp
 as $$
 declare
     v_begin  timestamptz := clock_timestamp();
-    v_jobs   bigint := 0;
     v_some   bigint;
-    v_fired  bigint;
+    v_old    bigint;
+    v_jobs   bigint := 0;
+    v_fired  bigint := 0;
 begin
     for v_round in 1 .. 10 loop
         v_some := core.purge_jobs(5000);
+        v_old := core.purge_occurrences(5000);
         v_jobs := v_jobs + v_some;
-        exit when v_some < 5000
+        v_fired := v_fired + v_old;
+        exit when greatest(v_some, v_old) < 5000
                   or clock_timestamp() > v_begin + interval '2 seconds';
     end loop;
-
-    delete from core.schedule_occurrence o
-     where (o.tenant_id, o.schedule_id, o.occurrence, o.by_hand) in (
-               select p.tenant_id, p.schedule_id, p.occurrence, p.by_hand
-                 from core.schedule_occurrence p
-                where p.fired_at < now() - interval '90 days'
-                limit 10000);
-    get diagnostics v_fired = row_count;
 
     return jsonb_build_object('jobs', v_jobs, 'occurrences', v_fired);
 end

@@ -517,7 +517,8 @@ begin
     get diagnostics v_some = row_count;
     v_total := v_total + v_some;
 
-    v_total := v_total + core.purge_jobs(5000);
+    v_total := v_total + core.purge_jobs(5000)
+               + core.purge_occurrences(5000);
 
     delete from core.session s
      where (s.tenant_id, s.id) in (
