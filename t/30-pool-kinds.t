@@ -16,7 +16,8 @@ my $tenant = $voice->tenant('acme')->{tenant_id};
 my $root = $voice->person('platform', 'platform_admin');
 
 my @none = add(6, '{}');
-ok(ended(@none), 'jobs run');
+ok(ended(@none), 'jobs run')
+    or diag(Voice::slurp("$voice->{stack}{log}/workers.log"));
 cmp_ok(of('count(distinct claimed_at)', @none), '<', 6,
        'some of them are taken together');
 my @before = $voice->children('workers');
