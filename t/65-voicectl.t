@@ -375,6 +375,10 @@ sub api_keys {
     like($list, qr/^ID +NAME.*\n\Q$made->{id}\E +nightly +api_client /,
          'keys lists it');
     unlike($list, qr/\Q$made->{secret}\E/, 'without its secret');
+    my $narrow = $ctl->with(NO_COLOR => 1)->terminal(80, 'keys')->{screen};
+    is(scalar(grep { length > 80 } map { s/\xe2\x80\xa6/~/gr }
+              split /\r\n/, $narrow), 0, 'within a terminal')
+        or diag($narrow);
     is($ctl->run('keys', 'revoke', $made->{id})->{code}, 2,
        'none is revoked unasked');
     is($ctl->run('keys', 'revoke', $made->{id}, '--yes')->{out},
