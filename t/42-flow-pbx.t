@@ -29,6 +29,7 @@ my %who = (acme => settle('acme', grace_seconds => GRACE),
            fail => settle('fail', grace_seconds => 0, analysis => 'dead',
                           redrive_seconds => 3600));
 my $who = $who{slow};
+my $failing = begin_to_fail();      # five tries take their time
 
 banner();
 one_packet();
@@ -351,13 +352,21 @@ sub whole_call {
 }
 
 
-sub failed_call {
+# Who listens to the call that will have failed.
+sub begin_to_fail {
     $who = $who{fail};
     my $socket = listen_to('bad');
-
     packet('bad', 0, 'w0');
     complete('bad', 1);
-    my @events = events($socket, 'ai_failed');
+    $who = $who{slow};
+
+    return $socket;
+}
+
+
+sub failed_call {
+    $who = $who{fail};
+    my @events = events($failing, 'ai_failed');
 
     is(($events[-1] || {})->{reason},
        'AI service failed after maximum retries',
