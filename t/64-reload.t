@@ -111,7 +111,13 @@ sub taken_port {
 
 # A new program whose processes cannot begin leaves nothing behind.
 sub lame_upgrade {
-    write_conf("working_directory $voice->{dir}/nowhere;\n$text");
+    # it has the environment that the old one's configuration names
+    my $env = join '', map { "env $_;\n" } sort keys %preload;
+
+    write_conf("$env$text");
+    is((reload('--wait', 60))[0], 0,
+       'a configuration that names the environment');
+    write_conf("${env}working_directory $voice->{dir}/nowhere;\n$text");
 
     my ($status, $output) = reload('--upgrade', '--wait', 2);
     is($status, 1, 'a new program that does not serve is an error');
@@ -123,7 +129,8 @@ sub lame_upgrade {
     }, 20), 'the new one is gone, and the pid file is the old one\'s');
 
     write_conf($text);
-    is((reload())[0], 0, 'the next reload is as if nothing had been');
+    is((reload('--wait', 60))[0], 0,
+       'the next reload is as if nothing had been');
 }
 
 
@@ -154,8 +161,7 @@ END
     if ($pid == 0) {
         $SIG{USR1} = sub { exec 'cat', $pipe };
         $0 = "nginx: master process $program";
-        POSIX::pause();
-        POSIX::_exit(1);
+        select undef, undef, undef, 0.05 while 1;
     }
     Voice::spew($file, "$pid\n");
     $voice->wait_for(sub {
