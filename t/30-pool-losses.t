@@ -28,6 +28,7 @@ claim_unread();
 claim_awaited();
 wake_refused();
 connection_ended();
+namesakes();
 
 $voice->finish;
 
@@ -193,6 +194,39 @@ sub connection_ended {
     is($pool->stop, 0, 'the pool ends in good order');
     is(scalar(grep { !/^\{.*\}$/ } split /\n/, Voice::slurp($heard)), 0,
        'its log has no line that is no JSON');
+}
+
+
+# Two pools that were started alike, by settings that say the same name.
+sub namesakes {
+    $voice->stack('stop', 'workers');
+    kind('prefetch', 1);
+    $voice->configure_workers({ %settings, worker_name => 'twin' });
+    $voice->start_services('workers');
+    my $pool = Voice::Pool->start($voice, 'twin', set => { %settings });
+    ok($voice->wait_for(sub { probes() == 1 && serves($pool) }, 60),
+       'two pools have one name');
+
+    my @jobs = add(2, args => '{"work_ms": 10000}');
+    wake() for @jobs;
+    ok($voice->wait_for(sub {
+        of("count(*) filter (where state = 'running')", @jobs) == 2 }, 60),
+       'each has a job');
+    kill 'KILL', probes();
+    ok(done(@jobs), 'a child of one of them dies');
+    is(of('sum(lost)', @jobs), 1, 'the job of the other one goes on');
+    $pool->stop;
+}
+
+
+# Has its child for the queue begun?
+sub serves {
+    my ($pool) = @_;
+
+    my %child = map { $_ => 1 } $pool->children;
+
+    return grep { $_->{child} =~ /^probe\./ && $child{$_->{pid}} }
+        logged(qr/^child started$/);
 }
 
 
