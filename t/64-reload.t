@@ -200,10 +200,11 @@ sub write_conf {
 }
 
 
-# Those that take connections.
+# Those that take connections; one that has ended has no title.
 sub children {
     return sort grep {
-        (eval { Voice::slurp("/proc/$_/cmdline") } // '') !~ /shutting down/;
+        (eval { Voice::slurp("/proc/$_/cmdline") } // '')
+            =~ /^nginx: worker process(?! is shutting)/;
     } split ' ', Voice::slurp("/proc/$master/task/$master/children");
 }
 
