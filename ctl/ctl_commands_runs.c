@@ -232,7 +232,9 @@ const ctl_command_t  ctl_commands_runs[] = {
       .run = ctl_run_request, .options = regression_options,
       .request = &runs_regression,
       .about = "Adds a job that chooses the suites, as the tenant's settings "
-        "say, and starts their runs; its id is shown.",
+        "say, and starts their runs; its id is shown, and suite_ids: nothing "
+        "runs where there are none. The runs are listed by \"voicectl runs "
+        "list --trigger auto:TRIGGER\", and followed by \"runs watch\".",
       .examples = "voicectl runs regression --trigger deployment "
         "--meta commit_sha=$GIT_COMMIT" },
 
