@@ -167,8 +167,9 @@ help_group(ctl_buffer_t *out, const ctl_command_t *command, int color)
     for (other = ctl_command_next(NULL); other != NULL;
          other = ctl_command_next(other))
     {
-        if (other->run != NULL && other->name[len] == ' '
-            && strncmp(other->name, command->name, len) == 0)
+        if (other->run != NULL
+            && strncmp(other->name, command->name, len) == 0
+            && other->name[len] == ' ')
         {
             row(out, other->name, other->summary);
         }

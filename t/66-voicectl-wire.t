@@ -88,7 +88,8 @@ sub broken {
     for my $row (@rows) {
         my ($what, $code, $text, $fault) = @$row;
         $r = server(sub { made() }, $fault)->{ctl}
-            ->run(qw(runs show x --patience 2 --request-timeout 1));
+            ->run(qw(runs show x --patience 2 --request-timeout),
+                  $fault eq 'hang' ? 1 : 60);
         is($r->{code}, $code, "$what is $code");
         like($r->{err}, $text, 'and said so');
     }
