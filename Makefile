@@ -206,7 +206,7 @@ analyse:
 	@.ci/analyse
 
 lint: unit
-	@bin/lint-contract
+	+@bin/lint-contract
 
 check: deps-check
 	@$(MAKE) --no-print-directory $(JOBS) style check-clang all analyse lint

@@ -14,7 +14,8 @@ use Voice;
 use Voice::Demo;
 
 # What changes by itself and is worth nothing in a backup.
-my @volatile = qw(worker counter job_tally queue queue_scale system_schedule);
+my @volatile = qw(worker counter job_tally job_figure job_done queue
+    queue_scale system_schedule);
 
 my $voice = Voice->start;
 my $owner = people();

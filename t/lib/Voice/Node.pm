@@ -209,7 +209,7 @@ sub free_port {
     for (1 .. 500) {
         my $port = 10240 + int rand 22000;
         return $port if IO::Socket::INET->new(LocalAddr => '127.0.0.1',
-            LocalPort => $port, Listen => 1, ReuseAddr => 1);
+            LocalPort => $port, Proto => 'tcp', ReuseAddr => 1);
     }
 
     die "node: no free port\n";
