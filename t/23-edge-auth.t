@@ -18,7 +18,7 @@ use Voice::Upstream;
 
 my $voice = Voice->start(workers => 0, nodes => 3);
 my $upstream = Voice::Upstream->start('crm');
-my $http2 = Voice::Node::free_port();
+my $http2 = Port::free();
 my $node = Voice::Node->start($voice, 'gate', edit => \&configure);
 my %as = map { $_ => $voice->person('acme', $_) }
     qw(owner admin supervisor viewer qa_lead);

@@ -48,7 +48,7 @@ sub single {
 
 sub tls {
     my $dir = "$voice->{stack}{data}/certificate";
-    my $plain = Voice::Node::free_port();
+    my $plain = Port::free();
 
     make_path($dir);
     `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 \\
@@ -348,7 +348,7 @@ sub upgrade {
 sub dropin_tested {
     my ($listen, %set) = @_;
 
-    my $port = Voice::Node::free_port();
+    my $port = Port::free();
     my $node = Voice::Node->prepare($voice, 'dropin3', sample => 'dropin',
         set => { %set, LISTEN => "$listen:$port" });
 

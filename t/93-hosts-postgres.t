@@ -140,7 +140,7 @@ sub second_host {
 
     $text =~ s/^(log_file|pid_file|publish_socket) = .*/$1 =/mg;
     my ($listen) = $text =~ /^agent_listen = (\S+)/m;
-    my $own = '127.0.0.1:' . Voice::Node::free_port();
+    my $own = '127.0.0.1:' . Port::free();
     $text =~ s/\Q$listen\E/$own/g;
     Voice::spew($file, "worker_name = second\n$text");
 

@@ -50,7 +50,7 @@ sub start {
         gate => Bench::Gate->start(workers => $opt{workers} // 0,
                                    durable => 1),
         dir => tempdir('voice-bench-XXXXXXXX', TMPDIR => 1, CLEANUP => 1),
-        port => Bench::Server::free_port() }, $class;
+        port => Port::free() }, $class;
     my $gate = $self->{gate};
     my $voice = $self->{voice} = $gate->{voice};
 

@@ -43,8 +43,7 @@ sub rabbit {
     my ($class) = @_;
 
     my $dir = tempdir('voice-bench-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
-    my ($port, $mapper) = (Bench::Server::free_port(),
-                           Bench::Server::free_port());
+    my ($port, $mapper) = (Port::free(), Port::free());
     Bench::Server::spew("$dir/$_", '') for qw(plugins none);
     my @as = as_rabbit($dir);
 
@@ -52,7 +51,7 @@ sub rabbit {
         'LC_ALL=C.UTF-8', "ERL_EPMD_PORT=$mapper",
         'ERL_EPMD_ADDRESS=127.0.0.1', map { "RABBITMQ_$_" }
         "NODENAME=voice$port\@localhost", 'NODE_IP_ADDRESS=127.0.0.1',
-        "NODE_PORT=$port", 'DIST_PORT=' . Bench::Server::free_port(),
+        "NODE_PORT=$port", 'DIST_PORT=' . Port::free(),
         "MNESIA_BASE=$dir", "LOG_BASE=$dir", "CONFIG_FILE=$dir/none",
         "ENABLED_PLUGINS_FILE=$dir/plugins", "CONF_ENV_FILE=$dir/none",
         'SERVER_ADDITIONAL_ERL_ARGS=-kernel inet_dist_use_interface'

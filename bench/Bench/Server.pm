@@ -15,6 +15,9 @@ use IO::Socket::INET;
 use POSIX ();
 use Time::HiRes qw(sleep time);
 
+use lib abs_path(dirname(__FILE__) . '/../../bin');
+use Port;
+
 our $ROOT = abs_path(dirname(__FILE__) . '/../..');
 
 my %alive;      # servers that run, by pid
@@ -31,7 +34,7 @@ $SIG{PIPE} = 'IGNORE';
 sub start {
     my ($class, %arg) = @_;
 
-    my $self = bless { name => $arg{name}, port => free_port(),
+    my $self = bless { name => $arg{name}, port => Port::free(),
         dir => tempdir('voice-bench-XXXXXXXX', TMPDIR => 1, CLEANUP => 1) },
         $class;
 
@@ -171,18 +174,6 @@ sub fill {
 
     return $text =~ s/\@([A-Z_]+)\@/$values->{$1}
         \/\/ die "bench: there is no $1\n"/gexr;
-}
-
-
-# Below the kernel's ephemeral range.
-sub free_port {
-    for (1 .. 500) {
-        my $port = 10240 + int(rand(22000));
-        return $port if IO::Socket::INET->new(LocalAddr => '127.0.0.1',
-            LocalPort => $port, Listen => 1, ReuseAddr => 1);
-    }
-
-    die "bench: no free port\n";
 }
 
 

@@ -26,6 +26,8 @@ use JSON::PP;
 use Test::More;
 use Time::HiRes qw(time);
 
+use lib abs_path(dirname(__FILE__) . '/../../bin');
+use Port;
 use Voice::Stream;
 
 our $ROOT = abs_path(dirname(__FILE__) . '/../..');

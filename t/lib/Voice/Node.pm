@@ -40,7 +40,7 @@ sub prepare {
 
     my $stack = $voice->{stack};
     my $data = "$stack->{data}/$name";
-    my $port = free_port();
+    my $port = Port::free();
 
     make_path(map { "$data/$_" } qw(etc run tmp s));
     my $self = bless {
@@ -200,19 +200,6 @@ sub stop {
     $self->hang_up;
     kill 'QUIT', $pid;
     $self->wait_for(sub { !Voice::alive($pid) }, 60);
-}
-
-
-# Below the kernel's ephemeral range, as in bin/stack: no outgoing connection
-# takes it before nginx does.
-sub free_port {
-    for (1 .. 500) {
-        my $port = 10240 + int rand 22000;
-        return $port if IO::Socket::INET->new(LocalAddr => '127.0.0.1',
-            LocalPort => $port, Proto => 'tcp', ReuseAddr => 1);
-    }
-
-    die "node: no free port\n";
 }
 
 

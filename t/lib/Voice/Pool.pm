@@ -64,7 +64,7 @@ sub configure {
 
     my $text = Voice::slurp("$self->{voice}{stack}{data}/etc/workers.conf");
     my ($listen) = $text =~ /^agent_listen = (\S+)/m;
-    my $own = '127.0.0.1:' . Voice::Node::free_port();
+    my $own = '127.0.0.1:' . Port::free();
 
     $text =~ s/\Q$listen\E/$own/g;
     $text =~ s/^pid_file = .*/pid_file =/m;

@@ -209,7 +209,7 @@ sub place {
     my $dir = "$self->{voice}{dir}/$name";
     make_path($dir);
 
-    return { name => $name, dir => $dir, port => Voice::Node::free_port() };
+    return { name => $name, dir => $dir, port => Port::free() };
 }
 
 
