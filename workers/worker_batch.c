@@ -124,7 +124,8 @@ worker_batch_run(worker_batch_t *batch)
         run = &batch->runs[i];
 
         if (worker_stopping()
-            || worker_now_ms() - batch->report.taken_ms >= BATCH_HOLD_MS)
+            || (i > 0
+                && worker_now_ms() - batch->report.taken_ms >= BATCH_HOLD_MS))
         {
             worker_end_return(batch, i);
             break;
