@@ -242,7 +242,7 @@ sub containers {
 
 
 sub helps {
-    for my $program ((glob "$root/bin/*"), "$root/bench/run",
+    for my $program ((grep { -f } glob "$root/bin/*"), "$root/bench/run",
                      "$root/sql/migrate")
     {
         my ($name) = $program =~ m{([^/]+/[^/]+)$};

@@ -15,7 +15,7 @@ use IO::Socket::INET;
 use POSIX ();
 use Time::HiRes qw(sleep time);
 
-use lib abs_path(dirname(__FILE__) . '/../../bin');
+use lib abs_path(dirname(__FILE__) . '/../../bin/lib');
 use Port;
 
 our $ROOT = abs_path(dirname(__FILE__) . '/../..');

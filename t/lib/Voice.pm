@@ -26,7 +26,7 @@ use JSON::PP;
 use Test::More;
 use Time::HiRes qw(time);
 
-use lib abs_path(dirname(__FILE__) . '/../../bin');
+use lib abs_path(dirname(__FILE__) . '/../../bin/lib');
 use Port;
 use Voice::Stream;
 
