@@ -85,6 +85,7 @@ declare
     s        core.schedule;
     c        core.cron;
     v_due    timestamptz[];
+    v_next   timestamptz;
     v_wake   text[] := '{}';
     v_at     timestamptz;
     v_error  text;
@@ -99,18 +100,13 @@ begin
         return null;
     end if;
 
-    c := core.cron_parse(s.expression);
-    v_due := core.schedule_due(s, c, p_now);
-
-    if s.next_at <> all (v_due) then
-        insert into core.schedule_occurrence (tenant_id, schedule_id,
-            occurrence, state)
-        values (s.tenant_id, s.id, s.next_at, 'missed')
-        on conflict do nothing;
-    end if;
-
-    -- a schedule that makes no job must not hold up all others
+    -- a schedule that makes no job must not hold up all others; one that can
+    -- be read no more (its zone has left the server's tables) is not due again
     begin
+        c := core.cron_parse(s.expression);
+        v_next := core.schedule_next(s, c, p_now);
+        v_due := core.schedule_due(s, c, p_now);
+
         foreach v_at in array v_due loop
             if core.schedule_add(s, v_at, false) is not null then
                 v_wake := v_wake || core.wake(core.schedule_kind(s));
@@ -126,9 +122,16 @@ begin
         raise warning 'schedule % makes no job: %', s.id, sqlerrm;
     end;
 
+    if s.next_at <> all (v_due) then
+        insert into core.schedule_occurrence (tenant_id, schedule_id,
+            occurrence, state)
+        values (s.tenant_id, s.id, s.next_at, 'missed')
+        on conflict do nothing;
+    end if;
+
     update core.schedule t
        set last_at = coalesce(v_due[cardinality(v_due)], s.last_at),
-           next_at = core.schedule_next(s, c, p_now), error = v_error
+           next_at = v_next, error = v_error
      where t.tenant_id = s.tenant_id and t.id = s.id;
 
     return v_wake;
@@ -186,6 +189,7 @@ language plpgsql volatile set search_path = core, pg_temp
 as $$
 declare
     s         core.system_schedule;
+    v_next    timestamptz;
     v_result  jsonb;
     v_error   text;
     v_wake    text[] := '{}';
@@ -194,26 +198,29 @@ begin
               where t.enabled and coalesce(t.next_at, p_now) <= p_now
               order by t.name for update skip locked
     loop
+        v_next := p_now + interval '1 hour';       -- of one that is not read
         v_result := null;
         v_error := null;
 
-        -- one that was never looked at is due at its next time
-        if s.next_at is not null then
-            begin
+        begin
+            v_next := core.cron_next(s.expression, s.timezone, p_now);
+
+            -- one that was never looked at is due at its next time
+            if s.next_at is not null then
                 v_result := core.system_act(s.action, s.next_at);
                 v_wake := v_wake || core.text_array(v_result -> 'wake');
-            exception when others then
-                if core.is_passing(sqlstate) then
-                    raise;
-                end if;
+            end if;
+        exception when others then
+            if core.is_passing(sqlstate) then
+                raise;
+            end if;
 
-                v_error := left(sqlerrm, 500);
-                raise warning 'schedule "%" failed: %', s.name, sqlerrm;
-            end;
-        end if;
+            v_error := left(sqlerrm, 500);
+            raise warning 'schedule "%" failed: %', s.name, sqlerrm;
+        end;
 
         update core.system_schedule t
-           set next_at = core.cron_next(s.expression, s.timezone, p_now),
+           set next_at = v_next,
                last_at = coalesce(s.next_at, t.last_at),
                result = coalesce(v_result - 'wake', t.result),
                error = v_error

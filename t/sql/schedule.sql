@@ -481,5 +481,28 @@ select is((select next_at from core.system_schedule
             where name = 'auto-scale-workers'),
           pg_temp.at('24:00') + interval '1 minute', 'and is due again at its next time');
 
+
+-- What cannot be read any more, as a zone that has left the server's tables.
+
+select pg_temp.plan('lost'), pg_temp.plan('other');
+update core.schedule set timezone = 'Gone/Nowhere'
+ where id = pg_temp.id('lost');
+select pg_temp.due('lost', pg_temp.at('15:00')),
+       pg_temp.due('other', pg_temp.at('15:00'));
+update core.system_schedule set timezone = 'Gone/Nowhere', next_at = null
+ where name = 'auto-scale-workers';
+select is(pg_temp.fire('15:00'), 2, 'both are looked at');
+select is(pg_temp.jobs('other'), 1::bigint,
+          'a schedule that cannot be read holds up no other');
+select is((pg_temp.row('lost')).next_at, null, 'it is not due again');
+select isnt((pg_temp.row('lost')).error, null, 'and says why');
+select isnt((select error from core.system_schedule
+              where name = 'auto-scale-workers'), null,
+            'nor does one of the system''s own, which says so, too');
+select api.update_schedule(pg_temp.a(), pg_temp.by_id('lost',
+    '{"timezone": "Europe/Berlin"}'));
+select isnt((pg_temp.row('lost')).next_at, null,
+            'with a zone that is known it is due again');
+
 select * from finish();
 rollback;
